@@ -1,0 +1,1 @@
+"""Bodywork deploys machine-learning projects from a Git repository."""

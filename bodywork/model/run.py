@@ -1,0 +1,137 @@
+"""What happens to a stage in a run: the identity of an attempt, and what is seen of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from bodywork.model.names import Namespace, ProjectName, RunName, StageName
+
+
+@dataclass(frozen=True, slots=True)
+class StageRun:
+    """The identity of one attempt; everything that an engine makes for it is keyed by it.
+
+    `attempt` counts from 1.
+    """
+
+    namespace: Namespace
+    project: ProjectName
+    run: RunName
+    stage: StageName
+    attempt: int
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for each try of a stage in a run."""
+        return f"{self.run}/{self.stage}"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A repository's files at one commit, in a folder of this machine.
+
+    Attributes:
+        repository: as the user gave it, passwords redacted.
+        reference: the branch, tag or commit that was asked for.
+        commit: the full id that it stood for, 40 hex digits.
+        folder: the work tree.
+        trees: Git's tree id of each top-level folder.
+    """
+
+    repository: str
+    reference: str
+    commit: str
+    folder: Path
+    trees: dict[str, str]
+
+
+class Phase(StrEnum):
+    """Where an attempt stands, as seen from outside."""
+
+    ABSENT = "absent"
+    """Nothing of it is there (never created, or gone)."""
+    PENDING = "pending"
+    """Created; its script has not started (waiting, installing)."""
+    RUNNING = "running"
+    """Its script runs. For a service: it does not answer yet."""
+    READY = "ready"
+    """A service answers on its port and stays up. Never said of a batch stage."""
+    SUCCEEDED = "succeeded"
+    """A batch stage ended with code 0. Never said of a service."""
+    FAILED = "failed"
+    """It ended otherwise, or cannot start; `reason` says why."""
+    LOST = "lost"
+    """It was there and ended without a verdict: killed with its supervisor, or deleted."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing of the attempt runs any more, or ever will again."""
+        return self in (Phase.SUCCEEDED, Phase.FAILED, Phase.LOST, Phase.ABSENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What an engine sees of an attempt.
+
+    Attributes:
+        uid: the engine's own identity of the object; differs when one of the same name is made
+            again. "" while absent.
+        reason: one line for people, "" where there is nothing to say; for FAILED why it failed
+            ("exit code 1", "exceeded MAX_COMPLETION_TIME_SECONDS=30", "port 5000 is taken by …").
+        final: True where no new attempt can help (a missing secret, an impossible
+            requirement): RETRIES are not spent on it.
+        tail: the last lines of its log (bounded, secrets' values redacted), for FAILED and LOST.
+        address: for a service, where this machine's programs reach it ("http://127.8.1.4:5000").
+    """
+
+    phase: Phase
+    uid: str = ""
+    reason: str = ""
+    exit_code: int | None = None
+    final: bool = False
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    tail: tuple[str, ...] = ()
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceVersion:
+    """One deployed version of a service: which attempt of which run made it.
+
+    `id` is the engine's own name for the version, enough to bring it back.
+    """
+
+    id: str
+    run: RunName
+    stage: StageName
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStatus:
+    """A line of `bodywork service display`.
+
+    Attributes:
+        name: `project--stage`.
+        url: how stages reach it, `http://project--stage:PORT`.
+        address: how this machine's browser reaches it; "" where it needs a proxy.
+    """
+
+    name: str
+    url: str
+    address: str
+    exposed: bool
+    available_replicas: int
+    unavailable_replicas: int
+    version: ServiceVersion | None
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line of a stage's log; `position` grows, and reading can go on after it."""
+
+    position: int
+    at: datetime
+    text: str

@@ -1,0 +1,32 @@
+"""What a project is: its stages and the order of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from bodywork.model.names import ProjectName, StageName
+from bodywork.model.stage import Stage
+
+RollbackScope: TypeAlias = Literal["run", "stage"]
+LogLevel: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """A validated project.
+
+    Attributes:
+        steps: stage names by step; the stages of a step run side by side.
+        stages: every stage that `steps` or `run_on_failure` names.
+        rollback_scope: what a failed run restores: every service it changed, or only that of
+            the stage that failed.
+        run_on_failure: batch stage that runs after a failure and its roll-back, if any.
+    """
+
+    project: ProjectName
+    image: str
+    steps: tuple[tuple[StageName, ...], ...]
+    stages: Mapping[StageName, Stage]
+    log_level: LogLevel = "INFO"
+    rollback_scope: RollbackScope = "run"
+    run_on_failure: StageName | None = None

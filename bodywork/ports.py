@@ -1,0 +1,192 @@
+"""What the workflow needs of the outside, in our own words.
+
+An engine is held to the contract suite in `tests/contract`; each sentence here is a test there.
+Every method may raise `EngineUnavailable` (ask again later) and `EngineError` (final). `ensure_` is
+idempotent: called again, also by another process after a crash, it adopts what the first call made.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol, TypeAlias
+
+from bodywork.model.names import Namespace, ProjectName, RunName, StageName
+from bodywork.model.run import (
+    Checkout,
+    LogLine,
+    Observation,
+    ServiceStatus,
+    ServiceVersion,
+    StageRun,
+)
+from bodywork.model.stage import Stage
+
+Guard: TypeAlias = Callable[[RunName], AbstractContextManager[None]]
+"""Holds the run's record for as long as an effect takes, and raises `statemachine`'s `Fenced` where
+another controller has taken the run over: what an engine on this machine wraps its changes in."""
+
+
+class Clock(Protocol):
+    """Time, so that tests need not wait for it."""
+
+    def now(self) -> datetime:
+        """Return the time in UTC, aware; for people."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that only ever grow; for durations."""
+        ...
+
+
+class Source(Protocol):
+    """Where a project comes from."""
+
+    def checkout(
+        self, repository: str, reference: str, commit: str = "", *, say: Callable[[str], None]
+    ) -> AbstractContextManager[Checkout]:
+        """Resolve the reference once and check its commit out, into a folder that lives as long
+        as the context.
+
+        With `commit` (40 hex digits), exactly that commit, wherever the reference points by now.
+        Git's own output goes to `say`, line by line.
+
+        Raises:
+            SourceError: the repository, reference, key or commit is missing or not permitted.
+        """
+        ...
+
+
+class Engine(Protocol):
+    """Runs stages. One instance serves one namespace for one controller."""
+
+    name: str
+    """`local` or `kubernetes`."""
+    namespace: Namespace
+
+    # -- the source of a run ------------------------------------------------------------------
+
+    def publish_source(self, run: RunName, checkout: Checkout) -> None:
+        """Make the checkout available to the run's stages, all or nothing; twice is fine."""
+        ...
+
+    def release(self, run: RunName) -> None:
+        """Drop what only a running run needs (its source); keep what records refer to (logs,
+        live services). Called at the end of each run; twice is fine."""
+        ...
+
+    def forget(self, run: RunName) -> None:
+        """Remove all that the run owns: attempts, logs, source. Never a live service."""
+        ...
+
+    # -- batch stages -------------------------------------------------------------------------
+
+    def ensure_job(self, attempt: StageRun, stage: Stage, commit: str, image: str) -> str:
+        """Start the attempt unless it was ever started; return its uid. Never starts it twice.
+
+        Raises:
+            SourceLost: the run's source is gone; publish it and call again.
+            EngineError: an object of that name is there, and is not ours.
+        """
+        ...
+
+    def observe_job(self, attempt: StageRun) -> Observation:
+        """Look at the attempt; ABSENT where it was never started or its record is gone."""
+        ...
+
+    def stop_job(self, attempt: StageRun) -> None:
+        """End it and return when nothing of it runs; its record and log stay. It is FAILED (or
+        whatever it was, if it had ended before). An attempt never started stays ABSENT."""
+        ...
+
+    # -- services -----------------------------------------------------------------------------
+
+    def live_version(self, project: ProjectName, stage: StageName) -> ServiceVersion | None:
+        """Return the version that answers under the service's name; None if there is none."""
+        ...
+
+    def ensure_version(self, attempt: StageRun, stage: Stage, commit: str, image: str) -> str:
+        """Begin to deploy the attempt as the service's next version; return its uid.
+
+        Where the engine can, the live version goes on answering until the new one is accepted.
+        """
+        ...
+
+    def observe_version(self, attempt: StageRun) -> Observation:
+        """Look at the version: RUNNING until READY; FAILED as soon as it cannot become ready
+        (it ended, crashes again and again, a port that is taken, MAX_STARTUP_TIME_SECONDS)."""
+        ...
+
+    def accept_version(self, attempt: StageRun) -> None:
+        """Make the READY version the live one and end the one before it, which stays restorable
+        until `settle`. Twice is fine."""
+        ...
+
+    def restore_version(
+        self, attempt: StageRun, previous: ServiceVersion | None
+    ) -> Observation:
+        """Work towards the state in which `previous` is live and nothing of `attempt` runs.
+
+        Called again and again until it answers READY (previous is seen to answer) or ABSENT
+        (previous is None, and what the attempt made is gone). FAILED: it cannot be brought
+        back; `reason` says why. A version that another run has made live since is left alone,
+        and is READY with that said in `reason`.
+        """
+        ...
+
+    def settle(self, project: ProjectName, stage: StageName, keep: Sequence[str]) -> None:
+        """Forget old versions, except the live one and those whose ids are in `keep`."""
+        ...
+
+    # -- looking ------------------------------------------------------------------------------
+
+    def wait(self, attempts: Sequence[StageRun], timeout: float | None) -> None:
+        """Block until something about one of the attempts may have changed, or `timeout` seconds
+        have passed. Returning too early is fine, missing a change is not."""
+        ...
+
+    def read_log(
+        self, attempt: StageRun, after: int = 0, *, follow: bool = False
+    ) -> Iterator[LogLine]:
+        """Yield the attempt's log lines after that position; with `follow`, until it ends."""
+        ...
+
+
+class Administration(Protocol):
+    """What people keep in an engine besides runs; one instance serves the whole engine."""
+
+    def setup_namespace(self, namespace: Namespace) -> Sequence[str]:
+        """Create what is missing; return the lines to print ("creating namespace=…")."""
+        ...
+
+    def namespaces(self) -> Sequence[Namespace]:
+        """Return the namespaces, sorted."""
+        ...
+
+    def create_secret(self, namespace: Namespace, name: str, data: Mapping[str, str]) -> None:
+        """Store a new secret.
+
+        Raises:
+            EngineError: there is one of that name.
+            NotFound: there is no such namespace.
+        """
+        ...
+
+    def update_secret(self, namespace: Namespace, name: str, data: Mapping[str, str]) -> None:
+        """Set these keys of a secret and keep its others. Raises `NotFound`."""
+        ...
+
+    def delete_secret(self, namespace: Namespace, name: str) -> None:
+        """Remove it. Raises `NotFound`."""
+        ...
+
+    def secrets(self, namespace: Namespace) -> Mapping[str, Mapping[str, str]]:
+        """Return name → key → value."""
+        ...
+
+    def services(self, namespace: Namespace) -> Sequence[ServiceStatus]:
+        """Return the services of the namespace, sorted by name."""
+        ...
+
+    def delete_service(self, namespace: Namespace, name: str) -> None:
+        """End and remove a service and its old versions. Raises `NotFound`."""
+        ...

@@ -1,0 +1,1 @@
+"""Generic durable state machines: record first, act second, resume always."""

@@ -1,0 +1,65 @@
+"""Where checkpoints are kept: the contract that every store must meet.
+
+Each sentence of the protocol's docstrings is a test in `statemachine.testing`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from statemachine.checkpoint import Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A checkpoint and the store's own name for exactly this version of it (opaque)."""
+
+    checkpoint: Checkpoint
+    version: str
+
+
+class CheckpointStore(Protocol):
+    """Keeps the newest checkpoint of each machine; compare-and-swap is the contract.
+
+    All calls may raise `StoreUnavailable`. A call that raises anything else has changed nothing.
+    """
+
+    def create(self, checkpoint: Checkpoint) -> Stored:
+        """Write the first checkpoint of a machine; of two callers at once, one wins.
+
+        Raises:
+            CheckpointExists: the id is taken.
+            CheckpointTooLarge, StoreFull: nothing was written.
+        """
+        ...
+
+    def load(self, id: str) -> Stored:
+        """Return the newest checkpoint: never one older than any that was ever returned.
+
+        Raises:
+            CheckpointNotFound: there is none.
+            CheckpointCorrupt: there is something, but it cannot be trusted.
+        """
+        ...
+
+    def save(self, checkpoint: Checkpoint, expected: str, *, seal: bool = False) -> Stored:
+        """Replace the version `expected` by this checkpoint, durably, or change nothing.
+
+        With `seal` it is the last one: every later save of the machine fails.
+
+        Raises:
+            CheckpointConflict: the stored version is another one (`Fenced` where its epoch is
+                higher than the checkpoint's).
+            CheckpointNotFound: it was deleted; it is not created anew.
+            CheckpointSealed: it was sealed.
+            CheckpointTooLarge, StoreFull: nothing was written.
+        """
+        ...
+
+    def delete(self, id: str) -> None:
+        """Remove the machine and all that the store keeps for it; nothing to remove is fine."""
+        ...
+
+    def list(self) -> Sequence[str]:
+        """Return the ids of all machines, sorted, the unreadable ones included."""
+        ...
