@@ -121,9 +121,7 @@ class Engine(Protocol):
         until `settle`. Twice is fine."""
         ...
 
-    def restore_version(
-        self, attempt: StageRun, previous: ServiceVersion | None
-    ) -> Observation:
+    def restore_version(self, attempt: StageRun, previous: ServiceVersion | None) -> Observation:
         """Work towards the state in which `previous` is live and nothing of `attempt` runs.
 
         Called again and again until it answers READY (previous is seen to answer) or ABSENT
