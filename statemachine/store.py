@@ -33,7 +33,7 @@ class CheckpointStore(Protocol):
         """
         ...
 
-    def load(self, id: str) -> Stored:
+    def load(self, machine_id: str) -> Stored:
         """Return the newest checkpoint: never one older than any that was ever returned.
 
         Raises:
@@ -56,7 +56,7 @@ class CheckpointStore(Protocol):
         """
         ...
 
-    def delete(self, id: str) -> None:
+    def delete(self, machine_id: str) -> None:
         """Remove the machine and all that the store keeps for it; nothing to remove is fine."""
         ...
 
