@@ -5,7 +5,7 @@ Every method may raise `EngineUnavailable` (ask again later) and `EngineError` (
 idempotent: called again, also by another process after a crash, it adopts what the first call made.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol, TypeAlias
@@ -20,6 +20,7 @@ from bodywork.model.run import (
     StageRun,
 )
 from bodywork.model.stage import Stage
+from bodywork.model.workflow import Workflow
 
 Guard: TypeAlias = Callable[[RunName], AbstractContextManager[None]]
 """Holds the run's record for as long as an effect takes, and raises `statemachine`'s `Fenced` where
@@ -187,4 +188,20 @@ class Administration(Protocol):
 
     def delete_service(self, namespace: Namespace, name: str) -> None:
         """End and remove a service and its old versions. Raises `NotFound`."""
+        ...
+
+
+class Reporter(Protocol):
+    """Who tells people what happens; log records go through `logging` beside it."""
+
+    def say(self, line: str) -> None:
+        """Pass on a line of another program's output."""
+        ...
+
+    def project_known(self, workflow: Workflow) -> None:
+        """Hear of the project's configuration (its LOG_LEVEL) as soon as it is read."""
+        ...
+
+    def stage_ended(self, attempt: StageRun, lines: Iterable[LogLine]) -> None:
+        """Show the log of an attempt that has just ended."""
         ...

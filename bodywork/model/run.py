@@ -12,7 +12,8 @@ from bodywork.model.names import Namespace, ProjectName, RunName, StageName
 class StageRun:
     """The identity of one attempt; everything that an engine makes for it is keyed by it.
 
-    `attempt` counts from 1.
+    `attempt` counts from 1. `origin` is the first run of the chain of runs that this one continues
+    ("" for a run that continues none): see `origin_run`.
     """
 
     namespace: Namespace
@@ -20,11 +21,17 @@ class StageRun:
     run: RunName
     stage: StageName
     attempt: int
+    origin: str = ""
+
+    @property
+    def origin_run(self) -> str:
+        """The run under whose name stages keep what later stages read: reused stages wrote there."""
+        return self.origin or self.run
 
     @property
     def idempotency_key(self) -> str:
-        """The same for each try of a stage in a run."""
-        return f"{self.run}/{self.stage}"
+        """The same for each try of a stage in a run, and in the runs that continue it."""
+        return f"{self.origin_run}/{self.stage}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-""""""
+"""A run as a durable state machine: what happens in which state, knowing no engine by name."""

@@ -1,0 +1,183 @@
+"""Moves the attempts of some stages on: start what was recorded, look, record what was seen.
+
+One look at the outside a call; nothing is saved here. An attempt is only ever started after its
+intention was saved, and the save is the caller's.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from bodywork.errors import EngineError, SourceLost
+from bodywork.model.names import StageName, service_name
+from bodywork.model.run import Observation, Phase, StageRun
+from bodywork.model.stage import Batch, Service, Stage
+from bodywork.workflow.context import LOG, Context
+from bodywork.workflow.progress import Attempt, Progress, record
+
+
+def intend(context: Context, progress: Progress, names: Iterable[StageName]) -> Progress:
+    """Add a first attempt for each stage that has to run, with the version to come back to."""
+    for name in names:
+        stage = progress.stages[name]
+        if stage.action == "reuse" or stage.attempts:
+            continue
+        previous = None
+        if isinstance(progress.stage(name).kind, Service):
+            previous = context.engine.live_version(progress.project.project, name)
+        fresh = replace(stage, attempts=(Attempt(1),), previous=previous)
+        progress = progress.with_stage(name, fresh)
+    return progress
+
+
+def reconcile(context: Context, progress: Progress, names: Sequence[StageName]) -> Progress:
+    """Start the intended attempts of these stages, look at all active ones, retry what failed."""
+    for name in names:
+        attempt = progress.stages[name].latest
+        if (
+            attempt
+            and attempt.active
+            and _is_due(context, progress.stage_run(name, attempt.number))
+        ):
+            progress = _look(context, progress, name, attempt)
+    doomed = any(_is_spent(progress, name) for name in names)
+    for name in names:
+        if not doomed and _wants_retry(progress, name):
+            progress = _retry(context, progress, name)
+    return progress
+
+
+def active(progress: Progress, names: Iterable[StageName]) -> list[StageRun]:
+    """Return the attempts of these stages that may still run."""
+    return [
+        progress.stage_run(name, latest.number)
+        for name in names
+        if (latest := progress.stages[name].latest) and latest.active
+    ]
+
+
+def failed(progress: Progress, names: Iterable[StageName]) -> list[StageName]:
+    """Return the stages that failed and get no further try."""
+    return [name for name in names if _is_spent(progress, name)]
+
+
+def wait(context: Context, attempts: Sequence[StageRun], limit: float | None = None) -> None:
+    """Block until something may have changed: an attempt, or a paced one is due."""
+    now = context.clock.monotonic()
+    waits = [context.due[each] - now for each in attempts if each in context.due]
+    waits = [each for each in waits if each > 0] + ([limit] if limit is not None else [])
+    started = [each for each in attempts if _is_due(context, each)]
+    context.engine.wait(started, max(0.0, min(waits)) if waits else None)
+
+
+def stop(context: Context, progress: Progress, names: Iterable[StageName]) -> Progress:
+    """End every active batch attempt of these stages and record it as stopped."""
+    for name in names:
+        stage = progress.stages[name]
+        latest = stage.latest
+        if latest and latest.active:
+            if isinstance(progress.stage(name).kind, Batch):
+                context.engine.stop_job(progress.stage_run(name, latest.number))
+            stopped = replace(
+                latest, state="stopped", reason="stopped", ended_at=context.clock.now()
+            )
+            progress = progress.with_stage(name, stage.with_latest(stopped))
+    return progress
+
+
+def ensure(context: Context, progress: Progress, attempt: StageRun) -> str:
+    """Start the attempt, publishing the run's source again if the engine has lost it."""
+    try:
+        return _ensure(context, progress, attempt)
+    except SourceLost:
+        LOG.warning("the run's source is gone; cloning commit=%s again", progress.commit)
+        request = progress.request
+        with context.source.checkout(
+            request.repository, request.reference, progress.commit, say=context.report.say
+        ) as checkout:
+            context.engine.publish_source(progress.run, checkout)
+        return _ensure(context, progress, attempt)
+
+
+def _ensure(context: Context, progress: Progress, attempt: StageRun) -> str:
+    stage = progress.stage(attempt.stage)
+    arguments = (attempt, stage, progress.commit, progress.project.image)
+    if isinstance(stage.kind, Batch):
+        return context.engine.ensure_job(*arguments)
+    return context.engine.ensure_version(*arguments)
+
+
+def _look(context: Context, progress: Progress, name: StageName, attempt: Attempt) -> Progress:
+    stage, stage_run = progress.stage(name), progress.stage_run(name, attempt.number)
+    try:
+        if attempt.state == "intended":
+            _announce(progress, stage, attempt)
+            attempt = replace(attempt, uid=ensure(context, progress, stage_run), state="started")
+            context.started_here.add(stage_run)
+        seen = _observe(context, stage, stage_run)
+        if seen.phase is Phase.READY and seen.uid == attempt.uid:
+            context.engine.accept_version(stage_run)
+    except EngineError as error:
+        seen = Observation(Phase.FAILED, uid=attempt.uid, reason=error.message, final=True)
+    after = record(attempt, seen)
+    if after.state == "lost" and stage_run not in context.started_here:
+        after = replace(after, free=True)
+    if after.active:
+        context.started_here.add(stage_run)
+    else:
+        _conclude(context, progress, after, stage_run)
+    return progress.with_stage(name, progress.stages[name].with_latest(after))
+
+
+def _observe(context: Context, stage: Stage, attempt: StageRun) -> Observation:
+    if isinstance(stage.kind, Batch):
+        return context.engine.observe_job(attempt)
+    return context.engine.observe_version(attempt)
+
+
+def _announce(progress: Progress, stage: Stage, attempt: Attempt) -> None:
+    what = "job" if isinstance(stage.kind, Batch) else "deployment"
+    again = f" (attempt {attempt.number})" if attempt.number > 1 else ""
+    name = service_name(progress.project.project, stage.name)
+    LOG.info("creating %s=%s in namespace=%s%s", what, name, progress.request.namespace, again)
+
+
+def _conclude(context: Context, progress: Progress, attempt: Attempt, run: StageRun) -> None:
+    name = service_name(progress.project.project, run.stage)
+    context.report.stage_ended(run, context.engine.read_log(run))
+    if attempt.state == "succeeded":
+        LOG.info("completed stage=%s (%s, attempt %d)", run.stage, name, run.attempt)
+    else:
+        LOG.error(
+            "stage=%s attempt %d %s: %s", run.stage, run.attempt, attempt.state, attempt.reason
+        )
+
+
+def _is_due(context: Context, attempt: StageRun) -> bool:
+    return context.due.get(attempt, 0.0) <= context.clock.monotonic()
+
+
+def _wants_retry(progress: Progress, name: StageName) -> bool:
+    latest = progress.stages[name].latest
+    return (
+        latest is not None and latest.state in ("failed", "lost") and not _is_spent(progress, name)
+    )
+
+
+def _is_spent(progress: Progress, name: StageName) -> bool:
+    """Whether the stage failed and has no try left; an attempt lost with its machine is free."""
+    stage, kind = progress.stages[name], progress.stage(name).kind
+    latest = stage.latest
+    if latest is None or latest.state not in ("failed", "lost"):
+        return False
+    tries = sum(not attempt.free for attempt in stage.attempts)
+    allowed = 1 + (kind.retries if isinstance(kind, Batch) else 0)
+    return latest.final or (tries >= allowed)
+
+
+def _retry(context: Context, progress: Progress, name: StageName) -> Progress:
+    stage = progress.stages[name]
+    number = len(stage.attempts) + 1
+    seconds = context.pause(number)
+    context.due[progress.stage_run(name, number)] = context.clock.monotonic() + seconds
+    LOG.warning("stage=%s: attempt %d begins in %.1f s", name, number, seconds)
+    return progress.with_stage(name, replace(stage, attempts=(*stage.attempts, Attempt(number))))

@@ -1,0 +1,47 @@
+"""What the handlers of a run work with: the outside, through its ports, and nothing durable.
+
+Everything here may vanish with the process at any instant; a resumed controller builds it anew.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bodywork.model.run import Checkout, StageRun
+from bodywork.model.workflow import Workflow
+from bodywork.ports import Clock, Engine, Reporter, Source
+from bodywork.workflow.plan import Earlier
+from bodywork.workflow.progress import Request
+
+LOG = logging.getLogger("workflow.run_workflow")
+CLONE_WAIT_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The ports, and this process's own memory.
+
+    Attributes:
+        load_project: reads a checkout's configuration. Raises `ConfigError`.
+        earlier: finds the run that a request continues.
+        pause: seconds to wait before the attempt of that number (from 2) begins.
+        started_here: attempts that this process started or adopted while they ran.
+        due: when (monotonic) an attempt that is paced may start.
+        deadlines: until when (monotonic) something is waited for.
+    """
+
+    engine: Engine
+    source: Source
+    clock: Clock
+    report: Reporter
+    load_project: Callable[[Checkout], Workflow]
+    earlier: Callable[[Request, Workflow], Earlier | None]
+    pause: Callable[[int], float]
+    started_here: set[StageRun] = field(default_factory=set)
+    due: dict[StageRun, float] = field(default_factory=dict)
+    deadlines: dict[str, float] = field(default_factory=dict)
+
+    def left(self, what: str, seconds: float) -> float:
+        """Return the seconds left of a budget that begins when it is first asked for."""
+        now = self.clock.monotonic()
+        return self.deadlines.setdefault(what, now + seconds) - now

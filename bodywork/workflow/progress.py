@@ -1,0 +1,198 @@
+"""What a run knows of itself: typed values here, JSON in the checkpoint, converted in pairs.
+
+It holds names, times, identities and reasons; no logs beyond the last lines of a failure, no
+secrets. Everything is frozen: a handler builds the next progress and the runner saves it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from bodywork.model.names import Namespace, RunName, StageName
+from bodywork.model.run import Observation, Phase, ServiceVersion, StageRun
+from bodywork.model.stage import Service, Stage
+from bodywork.model.workflow import Workflow
+
+AttemptState: TypeAlias = Literal["intended", "started", "succeeded", "failed", "lost", "stopped"]
+Action: TypeAlias = Literal["run", "reuse"]
+Restoration: TypeAlias = Literal["", "restored", "removed", "left", "failed"]
+Fault: TypeAlias = Literal["config", "source", "stage", "engine", "hook"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked for.
+
+    Attributes:
+        commit: the one commit to use, "" for wherever `reference` points.
+        continues: the failed or ended run whose finished stages may be reused.
+        origin: the first run of that chain.
+        from_stage: run this stage and all after it again.
+        hooks: `module:function` references given on the command line.
+    """
+
+    namespace: Namespace
+    repository: str
+    reference: str
+    commit: str = ""
+    continues: str = ""
+    origin: str = ""
+    from_stage: str = ""
+    hooks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of a stage. `intended` is recorded before anything is started."""
+
+    number: int
+    state: AttemptState = "intended"
+    uid: str = ""
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    exit_code: int | None = None
+    reason: str = ""
+    final: bool = False
+    free: bool = False
+    tail: tuple[str, ...] = ()
+
+    @property
+    def active(self) -> bool:
+        """Whether it may still run."""
+        return self.state in ("intended", "started")
+
+
+@dataclass(frozen=True, slots=True)
+class StageProgress:
+    """How far a stage is.
+
+    Attributes:
+        key: equal keys mean equal results: the stage's files, image, configuration and upstream.
+        action, why: what the plan decided, and the reason for people.
+        reused_from: the run whose attempt is reused.
+        previous: for a service, the version to come back to, recorded before the change.
+        restoration: for a service, what the roll-back did.
+    """
+
+    key: str = ""
+    action: Action = "run"
+    why: str = ""
+    reused_from: str = ""
+    attempts: tuple[Attempt, ...] = ()
+    previous: ServiceVersion | None = None
+    restoration: Restoration = ""
+    restoration_reason: str = ""
+
+    @property
+    def latest(self) -> Attempt | None:
+        """The newest attempt."""
+        return self.attempts[-1] if self.attempts else None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether its result is there, from this run or a reused one."""
+        latest = self.latest
+        return self.action == "reuse" or (latest is not None and latest.state == "succeeded")
+
+    def with_latest(self, attempt: Attempt) -> "StageProgress":
+        """Return it with the newest attempt replaced."""
+        return replace(self, attempts=(*self.attempts[:-1], attempt))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why a run failed: enough to explain it after everything else is gone."""
+
+    fault: Fault
+    reason: str
+    hint: str = ""
+    stage: str = ""
+    attempt: int = 0
+    exit_code: int | None = None
+    tail: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """All that a run keeps in its checkpoint."""
+
+    run: RunName
+    request: Request
+    commit: str = ""
+    workflow: Workflow | None = None
+    stages: Mapping[StageName, StageProgress] = field(default_factory=dict)
+    verdict: Verdict | None = None
+    cancelled_by: str = ""
+
+    @property
+    def steps(self) -> int:
+        """The number of steps; 0 before the clone."""
+        return len(self.workflow.steps) if self.workflow else 0
+
+    @property
+    def project(self) -> Workflow:
+        """The workflow, for states in which it is known."""
+        if self.workflow is None:
+            raise ValueError("the run has no workflow before its source is cloned")
+        return self.workflow
+
+    def stage(self, name: StageName) -> Stage:
+        """Return the stage's definition."""
+        return self.project.stages[name]
+
+    def with_stage(self, name: StageName, stage: StageProgress) -> "Progress":
+        """Return it with one stage's progress replaced."""
+        return replace(self, stages={**self.stages, name: stage})
+
+    def stage_run(self, name: StageName, number: int) -> StageRun:
+        """Return the identity of an attempt."""
+        return StageRun(
+            self.request.namespace,
+            self.project.project,
+            self.run,
+            name,
+            number,
+            self.request.origin,
+        )
+
+    def changed_services(self) -> list[StageName]:
+        """Return the services that this run began to change and has not restored, newest first."""
+        names = [name for step in self.project.steps for name in step]
+        return [
+            name
+            for name in reversed(names)
+            if isinstance(self.stage(name).kind, Service)
+            and self.stages[name].attempts
+            and not self.stages[name].restoration
+        ]
+
+
+def record(attempt: Attempt, seen: Observation) -> Attempt:
+    """Return the attempt with what was seen of it.
+
+    A started attempt that is gone, or whose place another object has taken, is lost, never done.
+    """
+    if attempt.uid and seen.uid and attempt.uid != seen.uid:
+        return replace(attempt, state="lost", reason="another object has taken its name")
+    states: dict[Phase, AttemptState] = {
+        Phase.SUCCEEDED: "succeeded",
+        Phase.READY: "succeeded",
+        Phase.FAILED: "failed",
+        Phase.LOST: "lost",
+        Phase.ABSENT: "lost",
+    }
+    state = states.get(seen.phase, "started")
+    if seen.phase is Phase.ABSENT:
+        return replace(attempt, state=state, reason="vanished without a trace")
+    return replace(
+        attempt,
+        state=state,
+        uid=attempt.uid or seen.uid,
+        started_at=seen.started_at or attempt.started_at,
+        ended_at=seen.ended_at,
+        exit_code=seen.exit_code,
+        reason=seen.reason,
+        final=seen.final,
+        tail=seen.tail if state in ("failed", "lost") else (),
+    )

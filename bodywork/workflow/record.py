@@ -1,0 +1,168 @@
+"""A run's progress as the JSON of its checkpoint, and back; defaults are left out to keep it small.
+
+The form is versioned by the checkpoint's schema; `tests/golden` holds every form ever written.
+"""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from datetime import datetime
+from typing import Any, cast
+
+from bodywork.model.names import Namespace, ProjectName, RunName, StageName
+from bodywork.model.run import ServiceVersion
+from bodywork.model.stage import Batch, SecretVariable, Service, Stage
+from bodywork.model.workflow import Workflow
+from bodywork.workflow.progress import Attempt, Progress, Request, StageProgress, Verdict
+from statemachine.checkpoint import Data
+
+
+def render_progress(progress: Progress) -> Data:
+    """Return the checkpoint's data for a progress."""
+    data: dict[str, Any] = {"run": progress.run, "request": _plain(progress.request)}
+    if progress.commit:
+        data["commit"] = progress.commit
+    if progress.workflow:
+        data["workflow"] = _render_workflow(progress.workflow)
+        data["stages"] = {name: _render_stage(stage) for name, stage in progress.stages.items()}
+    if progress.verdict:
+        data["verdict"] = _plain(progress.verdict)
+    if progress.cancelled_by:
+        data["cancelled_by"] = progress.cancelled_by
+    return data
+
+
+def parse_progress(data: Data) -> Progress:
+    """Return the progress that a checkpoint's data stands for.
+
+    Raises:
+        KeyError, TypeError, ValueError: the data is not of this form (the checkpoint's checksum
+            was right, so it was written by another program).
+    """
+    raw = cast(Mapping[str, Any], data)
+    workflow = raw.get("workflow")
+    verdict = raw.get("verdict")
+    return Progress(
+        run=RunName(raw["run"]),
+        request=_parse_request(raw["request"]),
+        commit=raw.get("commit", ""),
+        workflow=_parse_workflow(workflow) if workflow else None,
+        stages={
+            StageName(name): _parse_stage(stage) for name, stage in raw.get("stages", {}).items()
+        },
+        verdict=Verdict(**{**verdict, "tail": tuple(verdict.get("tail", ()))}) if verdict else None,
+        cancelled_by=raw.get("cancelled_by", ""),
+    )
+
+
+def steps_in(data: Data) -> int:
+    """Return the number of steps that a checkpoint's data knows of (0 before the clone)."""
+    workflow = cast(Mapping[str, Any], data).get("workflow")
+    return len(workflow["steps"]) if workflow else 0
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    """Return a flat dataclass as a dictionary, without its defaults."""
+    plain = {}
+    for each in fields(value):
+        content = getattr(value, each.name)
+        if each.default is not MISSING and content == each.default:
+            continue
+        if isinstance(content, datetime):
+            content = content.isoformat()
+        plain[each.name] = list(content) if isinstance(content, tuple) else content
+    return plain
+
+
+def _parse_request(raw: Mapping[str, Any]) -> Request:
+    plain = {**raw, "hooks": tuple(raw.get("hooks", ()))}
+    plain["namespace"] = Namespace(raw["namespace"])
+    return Request(**plain)
+
+
+def _render_workflow(workflow: Workflow) -> dict[str, Any]:
+    return {
+        "project": workflow.project,
+        "image": workflow.image,
+        "steps": [list(step) for step in workflow.steps],
+        "log_level": workflow.log_level,
+        "rollback_scope": workflow.rollback_scope,
+        "run_on_failure": workflow.run_on_failure,
+        "stages": {name: render_stage(stage) for name, stage in workflow.stages.items()},
+    }
+
+
+def render_stage(stage: Stage) -> dict[str, Any]:
+    """Return a stage's definition as JSON; also what its reuse key is made of."""
+    kind: dict[str, Any] = {
+        each.name: getattr(stage.kind, each.name) for each in fields(stage.kind)
+    }
+    raw: dict[str, Any] = {"script": stage.script, stage.type: kind}
+    if stage.args:
+        raw["args"] = list(stage.args)
+    if stage.cpu_request is not None:
+        raw["cpu_request"] = stage.cpu_request
+    if stage.memory_request_mb is not None:
+        raw["memory_request_mb"] = stage.memory_request_mb
+    if stage.secrets:
+        raw["secrets"] = {secret.variable: secret.secret for secret in stage.secrets}
+    if stage.tree:
+        raw["tree"] = stage.tree
+    return raw
+
+
+def _parse_workflow(raw: Mapping[str, Any]) -> Workflow:
+    failure = raw["run_on_failure"]
+    return Workflow(
+        project=ProjectName(raw["project"]),
+        image=raw["image"],
+        steps=tuple(tuple(StageName(name) for name in step) for step in raw["steps"]),
+        stages={
+            StageName(name): _parse_definition(StageName(name), stage)
+            for name, stage in raw["stages"].items()
+        },
+        log_level=raw["log_level"],
+        rollback_scope=raw["rollback_scope"],
+        run_on_failure=StageName(failure) if failure else None,
+    )
+
+
+def _parse_definition(name: StageName, raw: Mapping[str, Any]) -> Stage:
+    kind = Batch(**raw["batch"]) if "batch" in raw else Service(**raw["service"])
+    return Stage(
+        name=name,
+        kind=kind,
+        script=raw["script"],
+        args=tuple(raw.get("args", ())),
+        cpu_request=raw.get("cpu_request"),
+        memory_request_mb=raw.get("memory_request_mb"),
+        secrets=tuple(SecretVariable(*pair) for pair in raw.get("secrets", {}).items()),
+        tree=raw.get("tree", ""),
+    )
+
+
+def _render_stage(stage: StageProgress) -> dict[str, Any]:
+    raw = _plain(stage)
+    raw.pop("attempts", None)
+    if stage.attempts:
+        raw["attempts"] = [_plain(attempt) for attempt in stage.attempts]
+    if stage.previous:
+        raw["previous"] = _plain(stage.previous)
+    return raw
+
+
+def _parse_stage(raw: Mapping[str, Any]) -> StageProgress:
+    previous = raw.get("previous")
+    plain: dict[str, Any] = {
+        **raw,
+        "attempts": tuple(_parse_attempt(attempt) for attempt in raw.get("attempts", ())),
+        "previous": ServiceVersion(**previous) if previous else None,
+    }
+    return StageProgress(**plain)
+
+
+def _parse_attempt(raw: Mapping[str, Any]) -> Attempt:
+    plain: dict[str, Any] = {**raw, "tail": tuple(raw.get("tail", ()))}
+    for moment in ("started_at", "ended_at"):
+        if moment in raw:
+            plain[moment] = datetime.fromisoformat(raw[moment])
+    return Attempt(**plain)

@@ -1,0 +1,82 @@
+"""Which run a `--resume` means, and whether it goes on in its own record or in a new one.
+
+An unfinished run goes on in its own record: its stages are re-attached to. A run that has ended is
+final, so it is continued by a new record that names it and takes over what succeeded; the same
+where fixed code or `--from` is asked for, after the unfinished run has been ended.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from bodywork.errors import RunNotFound, UsageError
+from bodywork.workflow import lifecycle
+from bodywork.workflow.progress import Progress, Request
+from bodywork.workflow.record import parse_progress
+from statemachine.checkpoint import Checkpoint
+
+
+def select_run(
+    checkpoints: Iterable[Checkpoint], *, run: str = "", repository: str = "", reference: str = ""
+) -> Checkpoint:
+    """Return the run called `run`, or the newest one that did not succeed, of that repository
+    and reference where they are given.
+
+    Raises:
+        RunNotFound: there is none; the message says what there is.
+    """
+    newest = sorted(checkpoints, key=lambda each: each.created_at, reverse=True)
+    if run:
+        for each in newest:
+            if each.id == run:
+                return each
+        raise RunNotFound(
+            f"no run {run} is on record", hint="`bodywork status` lists the runs of a namespace"
+        )
+    for each in newest:
+        request = parse_progress(each.data).request
+        same_repository = not repository or request.repository == repository
+        if same_repository and (not reference or request.reference == reference):
+            if each.state not in (lifecycle.SUCCEEDED, lifecycle.CANCELLED):
+                return each
+            break
+    raise RunNotFound(
+        "there is no unfinished or failed run to resume",
+        hint="`bodywork status` lists the runs; `--run RUN` names one",
+    )
+
+
+def needs_new_record(checkpoint: Checkpoint, *, reference: str, commit: str, stage: str) -> bool:
+    """Say whether the run must be continued by a new one."""
+    progress = parse_progress(checkpoint.data)
+    other_code = bool(reference or commit) and commit != progress.commit
+    return checkpoint.state in lifecycle.TERMINAL or bool(stage) or other_code
+
+
+def continue_request(
+    progress: Progress,
+    *,
+    reference: str = "",
+    commit: str = "",
+    from_stage: str = "",
+    hooks: tuple[str, ...] = (),
+) -> Request:
+    """Return the request of the run that continues this one: its own commit unless told other.
+
+    Raises:
+        UsageError: `from_stage` is given and the run never got as far as having stages.
+    """
+    before = progress.request
+    if from_stage and progress.workflow is None:
+        raise UsageError(
+            f"--from {from_stage}: run {progress.run} never got as far as its stages",
+            hint="resume it without --from",
+        )
+    return replace(
+        before,
+        reference=reference or before.reference,
+        commit=commit or ("" if reference else progress.commit),
+        continues=progress.run,
+        origin=before.origin or progress.run,
+        from_stage=from_stage,
+        hooks=hooks or before.hooks,
+    )
