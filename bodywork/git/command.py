@@ -1,0 +1,179 @@
+"""Runs git, and nothing but git: a clean environment, no questions, a time limit, no orphans.
+
+It knows nothing of repositories or of what the output means.
+"""
+
+import contextlib
+import os
+import re
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bodywork.errors import SourceError
+
+# Fixed answers to what a surrounding config could otherwise make git do in our name. The user's
+# own config still counts for the rest: credential helpers, proxies, certificates, URL rewriting.
+SETTINGS = (
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.fsync=none",
+    "submodule.recurse=false",
+    "fetch.recurseSubmodules=false",
+    "advice.detachedHead=false",
+    "gc.auto=0",
+    "maintenance.auto=false",
+)
+_KEPT = (
+    "GIT_ASKPASS",
+    "GIT_CONFIG_",
+    "GIT_EXEC_PATH",
+    "GIT_HTTP_",
+    "GIT_PROXY_SSL_",
+    "GIT_SSL_CAINFO",
+    "GIT_SSL_CAPATH",
+    "GIT_SSL_CERT",
+    "GIT_SSL_KEY",
+    "GIT_SSL_VERSION",
+)
+_UNPRINTABLE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_LONGEST = 2000
+_TAIL = 200
+
+
+class GitTimeout(Exception):
+    """Git did not end in time, and was killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command of git ended, and the last lines that it wrote."""
+
+    code: int
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Git:
+    """Git, run in one folder with one environment until one deadline.
+
+    `deadline` is in seconds of `time.monotonic`; `settings` come on top of `SETTINGS`.
+    """
+
+    folder: Path
+    environment: Mapping[str, str]
+    deadline: float
+    settings: tuple[str, ...] = ()
+
+    def run(self, *arguments: str, say: Callable[[str], None]) -> Ended:
+        """Run a command and hand on its output line by line.
+
+        Raises:
+            GitTimeout: the deadline has passed.
+            SourceError: there is no git.
+        """
+        lines: list[str] = []
+        with self._started(arguments, subprocess.STDOUT) as process:
+            for line in _read_lines(process, self.deadline):
+                lines = [*lines[1 - _TAIL :], line]
+                say(line)
+            self._wait(process)
+        return Ended(process.returncode, tuple(lines))
+
+    def read(self, *arguments: str, given: bytes = b"") -> bytes:
+        """Run a command that reads this clone only, and return what it wrote; b"" on failure.
+
+        `given` is its standard input.
+        """
+        with self._started(arguments, subprocess.DEVNULL, subprocess.PIPE) as process:
+            try:
+                written, _ = process.communicate(given, max(0.0, self.deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                raise GitTimeout from None
+        return written if process.returncode == 0 else b""
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> None:
+        try:
+            process.wait(max(0.0, self.deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            raise GitTimeout from None
+
+    @contextlib.contextmanager
+    def _started(
+        self, arguments: Sequence[str], stderr: int, stdin: int = subprocess.DEVNULL
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """Start git in a session of its own: it and its children die with the context, and no
+        terminal is there to ask a question on."""
+        settings = [word for setting in (*SETTINGS, *self.settings) for word in ("-c", setting)]
+        try:
+            process = subprocess.Popen(
+                ["git", *settings, *arguments],
+                cwd=self.folder,
+                env=self.environment,
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                start_new_session=True,
+            )
+        except (FileNotFoundError, PermissionError):
+            raise SourceError(
+                "git is not installed, or not on the PATH",
+                hint="install it (https://git-scm.com/downloads), and check `git --version`",
+            ) from None
+        try:
+            yield process
+        finally:
+            _end(process)
+
+
+def build_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what git may see of the environment: no repository that surrounds us (GIT_DIR …),
+    no command to run instead of ours, none of Bodywork's secrets; English, and no questions."""
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if not name.startswith(("GIT_", "BODYWORK_")) or name.startswith(_KEPT)
+    }
+    return kept | {
+        "LC_ALL": "C",
+        "LANGUAGE": "C",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_ALLOW_PROTOCOL": "file:https:ssh",
+        "SSH_ASKPASS_REQUIRE": "never",
+    }
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Leave nothing of git behind, its ssh or remote helper included."""
+    with process:  # closes its pipes and reaps it
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def _read_lines(process: subprocess.Popen[bytes], deadline: float) -> Iterator[str]:
+    rest = b""
+    while process.stdout and (chunk := _read_some(process.stdout.fileno(), deadline)):
+        *whole, rest = (rest + chunk).split(b"\n")
+        rest = rest[-_LONGEST:]
+        yield from map(_clean, whole)
+    if rest:
+        yield _clean(rest)
+
+
+def _read_some(pipe: int, deadline: float) -> bytes:
+    ready, _, _ = select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))
+    if not ready:
+        raise GitTimeout
+    return os.read(pipe, 65536)
+
+
+def _clean(raw: bytes) -> str:
+    """Keep what a progress line came to, and nothing that could steer a terminal: a server
+    writes part of this."""
+    text = raw.rstrip(b"\r").rpartition(b"\r")[2].decode("utf-8", "replace")
+    return _UNPRINTABLE.sub("", text).rstrip()[:_LONGEST]

@@ -1,0 +1,178 @@
+"""What a user may give as a Git repository, and how it is told to git and to people.
+
+The text comes from a command line, a config or another machine, and git does surprising things with
+some of it: a "URL" that begins with "-" is an option, `ext::` and friends run commands. So nothing
+goes to git that was not understood here first; what is understood is one of three transports.
+
+A password never stays in the URL: git would put it into its own messages, into the clone's config
+and into the argument list, which every user of the machine can read. It is carried apart.
+"""
+
+import os
+import re
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from bodywork.errors import SourceError
+
+Kind: TypeAlias = Literal["https", "ssh", "file"]
+
+_FORMS = "give https://…, ssh://…, git@host:path, file:///… or the path of a folder"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)\Z", re.DOTALL)
+_AUTHORITY = re.compile(r"(?:([^/]*)@)?(\[[0-9A-Fa-f:.%]+\]|[^/@:\[\]]*)(?::([0-9]*))?(/.*)?\Z")
+_SCP = re.compile(r"(?:([^@:/]+)@)?(\[[0-9A-Fa-f:.]+\]|[^:/@\[\]]+):(?!/?:)(.+)\Z")
+_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?\Z")
+_USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.+-]*\Z")
+_USERINFO = re.compile(r"(?<=://)[^/\s'\"]+@")
+_PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A user and password that stood in an `https://` URL."""
+
+    user: str = field(repr=False)
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository that git may be pointed at.
+
+    Attributes:
+        url: what git gets; never holds a password.
+        text: for people and records; nothing secret.
+        host: scheme, host and port of an `https://` URL, to which the credentials are bound;
+            the host's name for ssh; "" for files.
+        credentials: taken out of the URL; None where there were none.
+    """
+
+    kind: Kind
+    url: str
+    text: str
+    host: str = ""
+    credentials: Credentials | None = None
+
+
+def parse_repository(text: str) -> Repository:
+    """Understand what the user gave.
+
+    A relative path and `~` are taken from where the program runs and who runs it.
+
+    Raises:
+        SourceError: it is no form that git is allowed to see.
+    """
+    shown = redact(text)
+    if not text.strip():
+        raise SourceError("the Git repository is empty", hint=_FORMS)
+    if _CONTROL.search(text):
+        raise SourceError(
+            f"the Git repository {shown!r} has a control character in it", hint=_FORMS
+        )
+    if text.startswith("-"):
+        raise SourceError(
+            f"the Git repository {shown!r} begins with '-'",
+            hint="git would read it as an option; for a folder of that name, put ./ in front",
+        )
+    if match := _SCHEME.match(text):
+        return _parse_url(match[1].lower(), match[2], shown)
+    if _is_path(text):
+        return _from_path(os.path.expanduser(text), shown)
+    if "::" in text and not text.startswith("["):
+        raise SourceError(f"the Git repository {shown!r} names a remote helper", hint=_FORMS)
+    if match := _SCP.match(text):
+        _check_ssh(match[1] or "", match[2], shown)
+        _check_path(match[3], shown)
+        return Repository("ssh", text, text, host=match[2].strip("[]"))
+    return _from_path(text, shown)
+
+
+def redact(text: str) -> str:
+    """Return the text with what stands before "@" in its URLs made unreadable.
+
+    All of it, not only the password: hosts take tokens as the user's name. The user `git` is
+    no secret, and stays.
+    """
+    return _USERINFO.sub(lambda match: match[0] if match[0] == "git@" else "***@", text)
+
+
+def _is_path(text: str) -> bool:
+    return text.startswith(("/", "./", "../", "~")) or text in {".", ".."}
+
+
+def _parse_url(scheme: str, rest: str, shown: str) -> Repository:
+    if scheme == "file":
+        return _parse_file(rest, shown)
+    if scheme not in {"https", "ssh"}:
+        hint = f"use https:// instead of {scheme}://" if scheme in {"http", "git"} else _FORMS
+        raise SourceError(f"Bodywork does not clone over {scheme}:// ({shown})", hint=hint)
+    match = _AUTHORITY.match(rest)
+    if match is None or not (match[4] or "").strip("/"):
+        raise SourceError(f"the Git repository {shown!r} is no complete URL", hint=_FORMS)
+    userinfo, host, port, path = match[1], match[2], match[3], match[4]
+    netloc = host + (f":{port}" if port else "")
+    if scheme == "ssh":
+        _check_ssh(userinfo or "", host, shown)
+        _check_path(path.lstrip("/"), shown)
+        user = f"{userinfo}@" if userinfo else ""
+        return Repository("ssh", f"ssh://{user}{netloc}{path}", shown, host=host.strip("[]"))
+    _check_host(host, shown)
+    url = f"https://{netloc}{path}"
+    credentials = _parse_credentials(userinfo, shown) if userinfo else None
+    return Repository("https", url, shown, host=f"https://{netloc}", credentials=credentials)
+
+
+def _parse_file(rest: str, shown: str) -> Repository:
+    path = rest.removeprefix("localhost")
+    if not path.startswith("/"):
+        raise SourceError(
+            f"the Git repository {shown!r} has a host or a relative path",
+            hint="a file URL has three slashes and an absolute path: file:///home/me/project",
+        )
+    return Repository("file", f"file://{path}", f"file://{path}")
+
+
+def _from_path(path: str, shown: str) -> Repository:
+    absolute = os.path.abspath(path)
+    # git decodes %xx in a file URL, and only there, since a plain path is no URL. A URL is
+    # what makes git copy one commit instead of hard-linking the whole history.
+    return Repository("file", "file://" + absolute.replace("%", "%25"), shown)
+
+
+def _check_host(host: str, shown: str) -> None:
+    if not host.startswith("[") and not _HOST.match(host):
+        raise SourceError(f"the Git repository {shown!r} has no valid host name", hint=_FORMS)
+
+
+def _check_ssh(userinfo: str, host: str, shown: str) -> None:
+    _check_host(host, shown)
+    if ":" in userinfo:
+        raise SourceError(
+            f"the Git repository {shown!r} has a password in an SSH address",
+            hint="SSH takes a key: BODYWORK_GITHUB_SSH_PRIVATE_KEY, or your own agent",
+        )
+    if userinfo and not _USER.match(userinfo):
+        raise SourceError(f"the Git repository {shown!r} has no valid user name", hint=_FORMS)
+
+
+def _check_path(path: str, shown: str) -> None:
+    # The path is an argument of git-upload-pack on the server: old servers take options there.
+    if path.startswith("-"):
+        raise SourceError(f"the path in the Git repository {shown!r} begins with '-'", hint=_FORMS)
+
+
+def _parse_credentials(userinfo: str, shown: str) -> Credentials:
+    user, _, password = userinfo.partition(":")
+    credentials = Credentials(_decode(user), _decode(password))
+    if _CONTROL.search(credentials.user + credentials.password):
+        raise SourceError(
+            f"the user or password in the Git repository {shown!r} has a control character",
+            hint="write the characters : / @ in a password as %3A %2F %40",
+        )
+    return credentials
+
+
+def _decode(text: str) -> str:
+    raw = _PERCENT.sub(lambda match: bytes([int(match[1], 16)]), text.encode("utf-8"))
+    return raw.decode("utf-8", "replace")

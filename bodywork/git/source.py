@@ -1,0 +1,211 @@
+"""`GitSource`: from a repository and a reference to a folder that holds exactly one commit."""
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bodywork.git import reference as references
+from bodywork.git.command import Ended, Git, GitTimeout, build_environment
+from bodywork.git.repository import parse_repository, redact
+from bodywork.git.temporary import private_folder, remove_tree, temporary_root
+from bodywork.git.translate import (
+    Wanted,
+    refuses_ids,
+    translate,
+    translate_no_commit,
+    translate_timeout,
+)
+from bodywork.git.transport import Transport, build_transport
+from bodywork.model.run import Checkout
+
+_WORK_TREE = "bodywork_project"
+_GIT_FOLDER = "git"
+_GIT = f"--git-dir={_GIT_FOLDER}"
+_ALL = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+_NO_MATCH = 2  # `git ls-remote --exit-code`: the server answered, and has none of these
+_SHA256_DIGITS = 64
+_HEADER_WORDS = 3  # `git cat-file --batch`: id, type, size; "NAME missing" has two
+
+
+class GitSource:
+    """Implements `bodywork.ports.Source` with the git that is installed.
+
+    `environment` is read at each checkout, never changed: HOME, PATH, the user's own SSH agent,
+    BODYWORK_GITHUB_SSH_PRIVATE_KEY and BODYWORK_SSH_KNOWN_HOSTS. `temporary` is where the
+    folders are made (default: TMPDIR or /tmp). `time_limit` is in seconds, for all that one
+    checkout asks of git together. `progress` lets git tell how far it is.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str] = os.environ,
+        temporary: Path | None = None,
+        *,
+        time_limit: float = 300.0,
+        progress: bool = False,
+    ) -> None:
+        self._environment = environment
+        self._temporary = temporary
+        self._time_limit = time_limit
+        self._progress = progress
+
+    @contextlib.contextmanager
+    def checkout(
+        self, repository: str, reference: str, commit: str = "", *, say: Callable[[str], None]
+    ) -> Iterator[Checkout]:
+        """See `bodywork.ports.Source.checkout`.
+
+        The folder holds the files only, no `.git`: nothing of the clone (an address, a
+        credential) can go along where the files are copied to.
+        """
+        wanted = Wanted(
+            parse_repository(repository),
+            references.check_reference(reference),
+            references.check_commit(commit) if commit else "",
+        )
+        root = self._temporary or temporary_root(self._environment)
+        with private_folder(root) as folder:
+            transport = build_transport(wanted.repository, self._environment, folder)
+            git = Git(
+                folder,
+                build_environment(self._environment) | transport.environment,
+                time.monotonic() + self._time_limit,
+                transport.settings,
+            )
+            fetch = _Fetch(git, wanted, transport, say, self._progress)
+            try:
+                checkout = fetch.checkout()
+            except GitTimeout:
+                raise translate_timeout(wanted, self._time_limit) from None
+            yield checkout
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetch:
+    """One checkout on its way; `git.folder` is private to it."""
+
+    git: Git
+    wanted: Wanted
+    transport: Transport
+    say: Callable[[str], None]
+    progress: bool
+
+    def checkout(self) -> Checkout:
+        """Fetch, read what was fetched, and forget the clone."""
+        self._run("version")
+        commit = self.wanted.commit
+        if not commit and references.is_commit(self.wanted.reference):
+            commit = self.wanted.reference.lower()
+        if commit:
+            self._fetch_commit(commit)
+        elif references.is_abbreviated(self.wanted.reference) and not self._is_on_server():
+            self._fetch_abbreviated()
+        else:
+            self._clone()
+        return self._finish()
+
+    def _finish(self) -> Checkout:
+        commit, trees = self._read_head()
+        if self.wanted.commit not in {"", commit}:
+            raise translate_no_commit(self.wanted)
+        folder = self.git.folder / _WORK_TREE
+        remove_tree(self.git.folder / _GIT_FOLDER)
+        (folder / ".git").unlink(missing_ok=True)
+        return Checkout(self.wanted.repository.text, self.wanted.reference, commit, folder, trees)
+
+    def _clone(self) -> None:
+        branch = [] if self.wanted.reference == "HEAD" else [f"--branch={self.wanted.reference}"]
+        self._must_run(
+            "clone",
+            *("--depth=1", "--single-branch", "--no-tags", "--template="),
+            *("--no-recurse-submodules", f"--separate-git-dir={_GIT_FOLDER}"),
+            *branch,
+            *self._options(),
+            "--",
+            self.wanted.repository.url,
+            _WORK_TREE,
+        )
+
+    def _is_on_server(self) -> bool:
+        """Say whether a branch or tag has this name, which could also begin a commit's id."""
+        names = (f"refs/heads/{self.wanted.reference}", f"refs/tags/{self.wanted.reference}")
+        arguments = ("--exit-code", *self.transport.options, "--", self.wanted.repository.url)
+        ended = self.git.run("ls-remote", *arguments, *names, say=lambda _: None)
+        if ended.code not in {0, _NO_MATCH}:
+            raise translate(ended.lines, self.wanted)
+        return ended.code == 0
+
+    def _fetch_commit(self, commit: str) -> None:
+        """Fetch one commit by its id, alone where the server gives it."""
+        self._init("sha256" if len(commit) == _SHA256_DIGITS else "sha1")
+        ended = self._fetch(commit, shallow=True)
+        if ended.code and refuses_ids(ended.lines):
+            ended = self._fetch(*_ALL, shallow=False)
+        if ended.code:
+            raise translate(ended.lines, self.wanted)
+        self._check_out(commit)
+
+    def _fetch_abbreviated(self) -> None:
+        """Fetch everything: only who has all commits can tell which one an abbreviation means."""
+        self._init("sha1")
+        ended = self._fetch(*_ALL, shallow=False)
+        if ended.code:
+            raise translate(ended.lines, self.wanted)
+        name = f"{self.wanted.reference}^{{commit}}"
+        found = self.git.read(_GIT, "rev-parse", "--verify", "--quiet", name)
+        if not found:
+            raise translate_no_commit(self.wanted)
+        self._check_out(found.decode().strip())
+
+    def _init(self, object_format: str) -> None:
+        self.say(f"Cloning into '{_WORK_TREE}'...")  # what `git clone` says: it is the same work
+        form = () if object_format == "sha1" else (f"--object-format={object_format}",)
+        places = (f"--separate-git-dir={_GIT_FOLDER}", "--", _WORK_TREE)
+        self._must_run("init", "--quiet", "--template=", *form, *places)
+
+    def _fetch(self, *names: str, shallow: bool) -> Ended:
+        options = ("--depth=1", "--no-tags") if shallow else ("--no-tags",)
+        url = self.wanted.repository.url
+        return self._run(_GIT, "fetch", *options, *self._options(), "--", url, *names)
+
+    def _check_out(self, commit: str) -> None:
+        where = (_GIT, f"--work-tree={_WORK_TREE}")
+        self._must_run(*where, "checkout", "--quiet", "--detach", commit, "--")
+
+    def _read_head(self) -> tuple[str, dict[str, str]]:
+        """Return the commit's id and its folders' tree ids; one git for both."""
+        wanted = b"HEAD^{commit}\nHEAD^{tree}\n"
+        raw = self.git.read(_GIT, "cat-file", "--batch", given=wanted)
+        header, _, rest = raw.partition(b"\n")
+        if len(header.split(b" ")) != _HEADER_WORDS:
+            raise translate_no_commit(self.wanted)
+        identifier, _, size = header.split(b" ")
+        tree_header, _, tree = rest[int(size) + 1 :].partition(b"\n")
+        tree = tree[: int(tree_header.split(b" ")[2])]
+        return identifier.decode(), _parse_tree(tree, len(identifier) // 2)
+
+    def _options(self) -> tuple[str, ...]:
+        return (*self.transport.options, *(("--progress",) if self.progress else ()))
+
+    def _must_run(self, *arguments: str) -> None:
+        ended = self._run(*arguments)
+        if ended.code:
+            raise translate(ended.lines, self.wanted)
+
+    def _run(self, *arguments: str) -> Ended:
+        return self.git.run(*arguments, say=lambda line: self.say(redact(line)))
+
+
+def _parse_tree(raw: bytes, width: int) -> dict[str, str]:
+    """Return folder → tree id; the raw form is `mode SP name NUL id`, ids of `width` bytes."""
+    trees, start = {}, 0
+    while start < len(raw):
+        end = raw.index(b"\0", start)
+        mode, _, name = raw[start:end].partition(b" ")
+        start = end + 1 + width
+        if mode == b"40000":
+            trees[os.fsdecode(name)] = raw[end + 1 : start].hex()
+    return trees

@@ -1,0 +1,44 @@
+"""How each kind of repository is reached: the options, settings and environment that git gets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bodywork.git.repository import Repository
+
+# A shell snippet that git runs; the values come from its environment, which (unlike arguments)
+# other users of the machine cannot read. No text of ours or of the user's is put into it.
+_HELPER = (
+    '!f() { test "$1" = get && printf "username=%s\\npassword=%s\\n"'
+    ' "$BODYWORK_GIT_USER" "$BODYWORK_GIT_PASSWORD"; }; f'
+)
+# The user named this folder, and Bodywork will run the code in it: that another user owns it is
+# no reason to refuse. Settings do not pass from clone to upload-pack; this does.
+_UPLOAD_PACK = "--upload-pack=git -c safe.directory='*' upload-pack"
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """What git is given besides the URL; `options` are for `clone` and `fetch`."""
+
+    options: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def build_transport(
+    repository: Repository, environment: Mapping[str, str], folder: Path
+) -> Transport:
+    """Return the way to this repository; what ssh needs is written into the private folder."""
+    if repository.kind == "file":
+        return Transport(options=(_UPLOAD_PACK,))
+    if repository.credentials is None:
+        return Transport()
+    return Transport(
+        # The empty one clears the user's helpers: they would be asked first, and told after.
+        settings=("credential.helper=", f"credential.{repository.host}.helper={_HELPER}"),
+        environment={
+            "BODYWORK_GIT_USER": repository.credentials.user,
+            "BODYWORK_GIT_PASSWORD": repository.credentials.password,
+        },
+    )
