@@ -18,8 +18,8 @@ from statemachine.checkpoint import Checkpoint
 def select_run(
     checkpoints: Iterable[Checkpoint], *, run: str = "", repository: str = "", reference: str = ""
 ) -> Checkpoint:
-    """Return the run called `run`, or the newest one that did not succeed, of that repository
-    and reference where they are given.
+    """Return the run called `run`, or the newest that is unfinished, or that failed and was not
+    followed by another, of that repository and reference where they are given.
 
     Raises:
         RunNotFound: there is none; the message says what there is.
@@ -32,13 +32,16 @@ def select_run(
         raise RunNotFound(
             f"no run {run} is on record", hint="`bodywork status` lists the runs of a namespace"
         )
+    superseded = False
     for each in newest:
         request = parse_progress(each.data).request
-        same_repository = not repository or request.repository == repository
-        if same_repository and (not reference or request.reference == reference):
-            if each.state not in (lifecycle.SUCCEEDED, lifecycle.CANCELLED):
-                return each
-            break
+        if repository not in ("", request.repository) or reference not in ("", request.reference):
+            continue
+        if each.state not in lifecycle.TERMINAL:
+            return each
+        if not superseded and each.state in (lifecycle.FAILED, lifecycle.ROLLED_BACK):
+            return each
+        superseded = True
     raise RunNotFound(
         "there is no unfinished or failed run to resume",
         hint="`bodywork status` lists the runs; `--run RUN` names one",
