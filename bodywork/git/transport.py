@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bodywork.git.repository import Repository
+from bodywork.git.ssh import build_ssh_command
 
 # A shell snippet that git runs; the values come from its environment, which (unlike arguments)
 # other users of the machine cannot read. No text of ours or of the user's is put into it.
@@ -32,6 +33,9 @@ def build_transport(
     """Return the way to this repository; what ssh needs is written into the private folder."""
     if repository.kind == "file":
         return Transport(options=(_UPLOAD_PACK,))
+    if repository.kind == "ssh":
+        command = build_ssh_command(environment, folder)
+        return Transport(environment={"GIT_SSH_COMMAND": command, "GIT_SSH_VARIANT": "ssh"})
     if repository.credentials is None:
         return Transport()
     return Transport(
