@@ -35,7 +35,19 @@ class Delivery:
     key: str
     hook: str
     event: Data
-    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HookFailure:
+    """A delivery that was given up after all its retries.
+
+    `reason` is the class of the last error only: its message may hold a secret of the receiver.
+    """
+
+    key: str
+    hook: str
+    reason: str
+    required: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +65,7 @@ class Checkpoint:
         data: what the handlers keep, as JSON values.
         path: the states entered so far, oldest first.
         outbox: hooks that are due and not known to be delivered.
+        failures: deliveries given up, oldest first; those of required hooks are all kept.
         created_at, updated_at: when, in UTC.
         schema: version of this record's form.
     """
@@ -69,4 +82,10 @@ class Checkpoint:
     data: Data = field(default_factory=dict)
     path: tuple[Move, ...] = ()
     outbox: tuple[Delivery, ...] = ()
+    failures: tuple[HookFailure, ...] = ()
     schema: int = SCHEMA
+
+    @property
+    def failed_hooks(self) -> tuple[str, ...]:
+        """The names of the required hooks that failed for good: the handlers decide what of it."""
+        return tuple(dict.fromkeys(each.hook for each in self.failures if each.required))

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 from statemachine.errors import DefinitionError
 
+_RESERVED = {"", "*", "="}
+"""`*` and `=` are wild cards of the table of moves (and `*` of hooks' topics)."""
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -44,6 +47,7 @@ class Definition:
     def __post_init__(self) -> None:
         names = [state.name for state in self.states]
         _refuse(self.name, "stands twice", _twice(names))
+        _refuse(self.name, "is no name of a state", _RESERVED & set(names))
         _refuse(self.name, "is no state", {self.initial} - set(names))
         ends = {end for move in self.transitions for end in (move.source, move.target)}
         _refuse(self.name, "is no state", ends - set(names))
