@@ -1,0 +1,105 @@
+"""Finding the hooks of a run: decorated functions, `module:function` references, entry points.
+
+Hooks are ordinary functions that get a `HookEvent`. They hear of the moves of a run ("transition",
+"enter:failed", …) and of these topics of its own: "stage.started", "stage.retry",
+"stage.succeeded", "stage.failed", "stage.lost", "stage.stopped", "rollback.started",
+"rollback.service".
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from bodywork.errors import UsageError
+from statemachine.hooks import Hook, HookFunction, Hooks
+
+GROUP = "bodywork.hooks"
+_MARK = "__bodywork_hook__"
+F = TypeVar("F", bound=HookFunction)
+
+
+def hook(
+    *topics: str, name: str = "", required: bool = False, time_limit_seconds: float = 30.0
+) -> Callable[[F], F]:
+    """Say which topics a function wants to hear of, wherever it is registered later.
+
+    Args:
+        topics: "transition" (every move) where none is given; a final "*" stands for any rest.
+        name: `module:function` where none is given; deliveries on record are matched by it.
+        required: whether the run fails when the hook fails for good.
+        time_limit_seconds: for one try.
+    """
+
+    def mark(function: F) -> F:
+        known_as = name or f"{function.__module__}:{function.__qualname__}"
+        wanted = topics or ("transition",)
+        setattr(function, _MARK, Hook(known_as, wanted, function, required, time_limit_seconds))
+        return function
+
+    return mark
+
+
+def as_hook(function: HookFunction, name: str = "") -> Hook:
+    """Return the hook that a function was marked as, or one for every move."""
+    marked = getattr(function, _MARK, None)
+    if isinstance(marked, Hook):
+        return marked
+    known_as = name or f"{function.__module__}:{getattr(function, '__qualname__', 'call')}"
+    return Hook(known_as, ("transition",), function)
+
+
+def load_hooks(references: Iterable[str]) -> Hooks:
+    """Return the hooks of the installed packages' entry points and of these references.
+
+    Raises:
+        UsageError: a reference is not of the form `module:function`, or names nothing callable.
+    """
+    hooks = Hooks()
+    if _has_entry_points():
+        from importlib.metadata import entry_points  # 20 ms that a run without hooks need not pay
+
+        for point in entry_points(group=GROUP):
+            hooks.register(as_hook(_imported(point.value), point.value))
+    for reference in dict.fromkeys(references):
+        hooks.register(as_hook(_imported(reference), reference))
+    return hooks
+
+
+def _imported(reference: str) -> HookFunction:
+    module_name, colon, attribute = reference.partition(":")
+    if not (module_name and colon and attribute):
+        raise UsageError(f"--hook {reference}: not of the form module:function")
+    if "" not in sys.path and os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        found: object = importlib.import_module(module_name)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(
+            f"--hook {reference}: {error}",
+            hint="the module must be importable from here: install it, or run in its folder",
+        ) from error
+    if not callable(found):
+        raise UsageError(f"--hook {reference}: is no function")
+    return found
+
+
+def _has_entry_points() -> bool:
+    """Look for the group's name in the installed packages' metadata, without parsing it."""
+    mark = f"[{GROUP}]".encode()
+    for folder in sys.path:
+        try:
+            entries = [each.path for each in os.scandir(folder) if each.name.endswith("-info")]
+        except OSError:
+            continue
+        for entry in entries:
+            try:
+                with open(os.path.join(entry, "entry_points.txt"), "rb") as file:
+                    if mark in file.read():
+                        return True
+            except OSError:
+                continue
+    return False
