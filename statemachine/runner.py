@@ -166,6 +166,10 @@ class Runner:
             stored = self.step(stored)
         return self._closed(stored).checkpoint
 
+    def definition(self, checkpoint: Checkpoint) -> Definition:
+        """Return the definition that the machine goes by, with its data as they are."""
+        return self._definition_of(checkpoint.data)
+
     # -- records ------------------------------------------------------------------------------
 
     def _next(self, checkpoint: Checkpoint, *, epoch: int = 0) -> Checkpoint:
@@ -207,7 +211,7 @@ class Runner:
         return saved
 
     def _has_ended(self, checkpoint: Checkpoint) -> bool:
-        return checkpoint.state in self._definition_of(checkpoint.data).terminal
+        return checkpoint.state in self.definition(checkpoint).terminal
 
     def _closed(self, stored: Stored) -> Stored:
         """Deliver what is due at the end, and seal the record when nothing is left."""

@@ -1,0 +1,229 @@
+"""Who is at work on a machine, so that people and patient newcomers can know.
+
+This decides nothing: compare-and-swap and the epoch do. A lease only tells a newcomer whether
+waiting is worth it, and speeds a take-over up; with this module removed, two controllers could
+still never both act. So a lease is written without ceremony, and a late renewal by a controller
+that has lost the machine does no harm: the new one writes over it.
+
+A lease expires by *our* monotonic clock: we watch it for its whole duration, and if it does not
+change in that time its holder is taken for dead. Clocks of two hosts are never compared. On one
+host there is a shortcut: what a dead process held is free at once.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from statemachine.checkpoint import Checkpoint, Data
+from statemachine.errors import OwnershipHeld, StateMachineError
+from statemachine.runner import Runner
+from statemachine.store import CheckpointStore, Stored
+
+_LOOK_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A controller at work, as it signs its lease.
+
+    Attributes:
+        name: for people ("ada on laptop").
+        host, pid: where it runs.
+        epoch: the one it holds the machine with.
+        renewals: grows while it lives.
+        software: name and version of its program.
+    """
+
+    name: str
+    host: str
+    pid: int
+    epoch: int = 0
+    renewals: int = 0
+    software: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name} (process {self.pid} on {self.host})"
+
+
+def this_process(name: str, software: str = "") -> Holder:
+    """Return the holder that this process is."""
+    return Holder(name=name, host=os.uname().nodename, pid=os.getpid(), software=software)
+
+
+class LeaseStore(Protocol):
+    """Keeps one lease a machine; losing one must do no harm.
+
+    All calls may raise `StoreUnavailable` or `StoreFull`.
+    """
+
+    def read(self, machine_id: str) -> Holder | None:
+        """Return who signed the lease; None where there is none or it cannot be read."""
+        ...
+
+    def write(self, machine_id: str, holder: Holder) -> None:
+        """Sign the lease, whoever has signed it before. It is not made for a machine that is
+        gone."""
+        ...
+
+    def clear(self, machine_id: str, holder: Holder) -> None:
+        """Remove the lease if it is of this holder's epoch."""
+        ...
+
+    def is_dead(self, machine_id: str, holder: Holder) -> bool:
+        """Say whether the holder is known for certain to run no more; False when in doubt."""
+        ...
+
+
+class Ownership:
+    """Takes machines for this controller and keeps their leases fresh.
+
+    Args:
+        leases: where leases are kept.
+        store: where the machines are kept.
+        runner: takes a machine over, by compare-and-swap.
+        me: how this controller signs.
+        duration_seconds: how long a lease must stay unchanged until its holder counts as dead.
+        renew_seconds: how often we renew ours.
+        monotonic, sleep: for watching the lease of another; what `sleep` raises ends it.
+    """
+
+    def __init__(
+        self,
+        leases: LeaseStore,
+        store: CheckpointStore,
+        runner: Runner,
+        me: Holder,
+        *,
+        duration_seconds: float = 10.0,
+        renew_seconds: float = 2.0,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._leases = leases
+        self._store = store
+        self._runner = runner
+        self._me = me
+        self._duration_seconds = duration_seconds
+        self._renew_seconds = renew_seconds
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._heartbeats: dict[str, Heartbeat] = {}
+
+    def acquire(
+        self,
+        machine_id: str,
+        *,
+        take_over: bool = False,
+        waiting: Callable[[Holder], None] = lambda _: None,
+        data_of: Callable[[Checkpoint], Data] | None = None,
+    ) -> Stored:
+        """Take the machine over from whoever had it, with a higher epoch, and sign its lease.
+
+        Args:
+            machine_id: the machine; it must be on record and not ended.
+            take_over: do not look at the lease at all: somebody says that the holder is gone.
+            waiting: told once whom we wait for, before a wait.
+            data_of: gives the data to go on with; else they stay.
+
+        Raises:
+            OwnershipHeld: its holder is alive.
+            CheckpointConflict: another newcomer was faster.
+            CheckpointNotFound, CheckpointSealed: there is nothing to go on with.
+        """
+        if not take_over:
+            self._outlast(machine_id, waiting)
+        stored = self._store.load(machine_id)
+        data = data_of(stored.checkpoint) if data_of else None
+        return self.hold(self._runner.take_over(stored, data))
+
+    def hold(self, stored: Stored) -> Stored:
+        """Sign the lease of a machine that this process has just made or taken over."""
+        machine_id = stored.checkpoint.id
+        self.release(machine_id)
+        mine = replace(self._me, epoch=stored.checkpoint.epoch)
+        heartbeat = Heartbeat(self._leases, machine_id, mine, self._renew_seconds)
+        self._heartbeats[machine_id] = heartbeat
+        heartbeat.start()
+        return stored
+
+    def lost(self, machine_id: str) -> bool:
+        """Say whether another controller was seen to have signed with a higher epoch."""
+        heartbeat = self._heartbeats.get(machine_id)
+        return heartbeat is not None and heartbeat.lost
+
+    def release(self, machine_id: str) -> None:
+        """Stop renewing and clear our lease, so that the next controller need not wait."""
+        heartbeat = self._heartbeats.pop(machine_id, None)
+        if heartbeat is not None:
+            heartbeat.end()
+
+    def _outlast(self, machine_id: str, waiting: Callable[[Holder], None]) -> None:
+        """Return when nobody holds the machine any more.
+
+        Raises:
+            OwnershipHeld: somebody renewed meanwhile.
+        """
+        first = self._leases.read(machine_id)
+        if first is None or self._leases.is_dead(machine_id, first):
+            return
+        waiting(first)
+        deadline = self._monotonic() + self._duration_seconds
+        while (left := deadline - self._monotonic()) > 0:
+            self._sleep(min(left, _LOOK_SECONDS))
+            now = self._leases.read(machine_id)
+            if now is None or self._leases.is_dead(machine_id, now):
+                return
+            if now != first:
+                raise OwnershipHeld(
+                    f"machine {machine_id} is at work: {now} controls it",
+                    holder=str(now),
+                    hint="wait for it, or stop it first; it can then be resumed at once",
+                )
+
+
+class Heartbeat:
+    """Renews one lease in a thread of its own until it is ended or the machine is lost."""
+
+    def __init__(
+        self, leases: LeaseStore, machine_id: str, holder: Holder, renew_seconds: float
+    ) -> None:
+        self.lost = False
+        self._leases = leases
+        self._machine_id = machine_id
+        self._holder = holder
+        self._renew_seconds = renew_seconds
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
+
+    def start(self) -> None:
+        """Sign the lease and begin to renew it."""
+        self.renew()
+        self._thread.start()
+
+    def end(self) -> None:
+        """Stop renewing; clear the lease if it is still ours."""
+        self._ended.set()
+        self._thread.join()
+        try:
+            self._leases.clear(self._machine_id, self._holder)
+        except StateMachineError:
+            return  # it expires by itself
+
+    def renew(self) -> None:
+        """Sign anew, unless somebody with a higher epoch has."""
+        try:
+            found = self._leases.read(self._machine_id)
+            if found is not None and found.epoch > self._holder.epoch:
+                self.lost = True
+                return
+            self._holder = replace(self._holder, renewals=self._holder.renewals + 1)
+            self._leases.write(self._machine_id, self._holder)
+        except StateMachineError:
+            return  # a missed renewal only makes a newcomer bolder; the epoch still decides
+
+    def _beat(self) -> None:
+        while not self.lost and not self._ended.wait(self._renew_seconds):
+            self.renew()
