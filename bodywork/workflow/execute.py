@@ -6,6 +6,7 @@ are the composition root's business.
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from bodywork.model.names import RunName, kubernetes_form
 from bodywork.model.stage import Service
@@ -61,7 +62,7 @@ class Controller:
         run: RunName,
         *,
         take_over: bool = False,
-        waiting: Callable[[Holder], None] | None = None,
+        waiting: Callable[[Holder], None] = lambda _: None,
     ) -> Checkpoint:
         """Carry the run on to its end, from wherever it stands.
 
@@ -83,7 +84,7 @@ class Controller:
         try:
             last = self._runner.run(stored)
         finally:
-            self._ownership.release()
+            self._ownership.release(run)
         _conclude(last)
         return last
 
@@ -96,14 +97,16 @@ class Controller:
         before = self._store.load(run).checkpoint
         if before.state in lifecycle.TERMINAL:
             return before
-        stored = self._ownership.acquire(run, take_over=True)
-        progress = parse_progress(stored.checkpoint.data)
-        cancelled = {**render_progress(progress), "cancelled_by": progress.cancelled_by or by}
-        stored = self._runner.take_over(stored, cancelled)
+        stored = self._ownership.acquire(
+            run, take_over=True, data_of=lambda current: _cancelled(current, by)
+        )
+        self._tell_project(stored.checkpoint)
         try:
-            return self._runner.run(self._ownership.hold(stored))
+            last = self._runner.run(stored)
         finally:
-            self._ownership.release()
+            self._ownership.release(run)
+        _conclude(last)
+        return last
 
     def prune(self, keep: int = HISTORY) -> list[RunName]:
         """Forget the oldest ended runs of each project beyond `keep`, with all that they own."""
@@ -201,6 +204,11 @@ def earlier_run(
         return Earlier(progress, live)
 
     return find
+
+
+def _cancelled(checkpoint: Checkpoint, by: str) -> Data:
+    progress = parse_progress(checkpoint.data)
+    return render_progress(replace(progress, cancelled_by=progress.cancelled_by or by))
 
 
 def _conclude(checkpoint: Checkpoint) -> None:

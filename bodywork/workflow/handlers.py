@@ -103,7 +103,7 @@ def on_rolling_back(context: Context, checkpoint: Checkpoint, progress: Progress
     if rollback.to_restore(progress):
         after = rollback.restore_next(context, progress)
         if after == progress:
-            return Wait(lambda: None)
+            return Wait(lambda: rollback.wait(context, progress))
         return Advance("note", render_progress(after), _restored(progress, after))
     if progress.cancelled_by:
         return _end(context, "cancel", progress)

@@ -44,7 +44,6 @@ def restore_next(context: Context, progress: Progress) -> Progress:
     if not _settled(seen) and context.left(service, _budget(progress, name)) <= 0:
         seen = Observation(Phase.FAILED, reason="the previous version did not come back in time")
     if not _settled(seen):
-        context.engine.wait([attempt], LOOK_SECONDS)
         return progress
     outcome = _outcome(seen)
     LOG.log(30 if outcome != "failed" else 40, "deployment=%s %s %s", service, outcome, seen.reason)
@@ -55,6 +54,13 @@ def restore_next(context: Context, progress: Progress) -> Progress:
         )
         done = done.with_latest(stopped)
     return progress.with_stage(name, done)
+
+
+def wait(context: Context, progress: Progress) -> None:
+    """Block until another look at the service that is being restored is worth it."""
+    name = to_restore(progress)[0]
+    number = len(progress.stages[name].attempts)
+    context.engine.wait([progress.stage_run(name, number)], LOOK_SECONDS)
 
 
 def unrestored(progress: Progress) -> list[StageName]:

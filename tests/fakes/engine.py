@@ -1,0 +1,157 @@
+"""An engine in memory: a world that outlives controllers, and engines that look at it.
+
+Nothing here runs: `wait` lets one thing happen, as a test has scripted it. The world counts what
+was started, so that a test can say "exactly once an attempt" without asking the controller.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from bodywork.errors import SourceLost
+from bodywork.model.names import Namespace, ProjectName, RunName, StageName, service_name
+from bodywork.model.run import (
+    Checkout,
+    LogLine,
+    Observation,
+    Phase,
+    ServiceVersion,
+    StageRun,
+)
+from bodywork.model.stage import Stage
+
+NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
+RUNNING = Observation(Phase.RUNNING, started_at=NOON)
+SUCCEEDED = Observation(Phase.SUCCEEDED, exit_code=0, started_at=NOON, ended_at=NOON)
+READY = Observation(Phase.READY, started_at=NOON, address="http://127.0.0.9:5000")
+FAILED = Observation(
+    Phase.FAILED, exit_code=1, reason="exit code 1", tail=("boom",), started_at=NOON, ended_at=NOON
+)
+
+
+@dataclass
+class World:
+    """What is out there.
+
+    Attributes:
+        outcomes: what becomes of a stage's attempts, in order; the last one repeats.
+        started: every attempt ever started, in order: never twice the same.
+        stopped: attempts that were stopped from outside.
+        live: the version that answers for each service.
+    """
+
+    outcomes: dict[str, list[Observation]] = field(default_factory=dict)
+    started: list[StageRun] = field(default_factory=list)
+    stopped: list[StageRun] = field(default_factory=list)
+    seen: dict[StageRun, Observation] = field(default_factory=dict)
+    services: set[StageRun] = field(default_factory=set)
+    sources: set[RunName] = field(default_factory=set)
+    published: list[RunName] = field(default_factory=list)
+    released: list[RunName] = field(default_factory=list)
+    forgotten: list[RunName] = field(default_factory=list)
+    live: dict[str, ServiceVersion] = field(default_factory=dict)
+    unrestorable: set[str] = field(default_factory=set)
+
+    def outcome(self, attempt: StageRun, default: Observation) -> Observation:
+        """Return what the script has in store for the attempt."""
+        scripted = self.outcomes.get(attempt.stage, [default])
+        return scripted[min(attempt.attempt, len(scripted)) - 1]
+
+
+class FakeEngine:
+    """An engine that looks at a world; make one for each controller."""
+
+    name = "fake"
+
+    def __init__(self, world: World, namespace: Namespace) -> None:
+        self.world = world
+        self.namespace = namespace
+
+    def publish_source(self, run: RunName, checkout: Checkout) -> None:
+        self.world.sources.add(run)
+        self.world.published.append(run)
+
+    def release(self, run: RunName) -> None:
+        self.world.sources.discard(run)
+        self.world.released.append(run)
+
+    def forget(self, run: RunName) -> None:
+        self.release(run)
+        self.world.forgotten.append(run)
+        for attempt in [each for each in self.world.seen if each.run == run]:
+            del self.world.seen[attempt]
+
+    def ensure_job(self, attempt: StageRun, stage: Stage, commit: str, image: str) -> str:
+        return self._ensure(attempt)
+
+    def observe_job(self, attempt: StageRun) -> Observation:
+        return self.world.seen.get(attempt, Observation(Phase.ABSENT))
+
+    def stop_job(self, attempt: StageRun) -> None:
+        if self.observe_job(attempt).phase in (Phase.PENDING, Phase.RUNNING):
+            self.world.stopped.append(attempt)
+            self.world.seen[attempt] = replace(FAILED, uid=_uid(attempt), reason="stopped")
+
+    def live_version(self, project: ProjectName, stage: StageName) -> ServiceVersion | None:
+        return self.world.live.get(service_name(project, stage))
+
+    def ensure_version(self, attempt: StageRun, stage: Stage, commit: str, image: str) -> str:
+        self.world.services.add(attempt)
+        return self._ensure(attempt)
+
+    def observe_version(self, attempt: StageRun) -> Observation:
+        return self.observe_job(attempt)
+
+    def accept_version(self, attempt: StageRun) -> None:
+        service = service_name(attempt.project, attempt.stage)
+        self.world.live[service] = ServiceVersion(_uid(attempt), attempt.run, attempt.stage, "c0")
+
+    def restore_version(self, attempt: StageRun, previous: ServiceVersion | None) -> Observation:
+        service = service_name(attempt.project, attempt.stage)
+        live = self.world.live.get(service)
+        if service in self.world.unrestorable:
+            return Observation(Phase.FAILED, reason="its folder is gone")
+        if live and live.run != attempt.run and live != previous:
+            return Observation(Phase.READY, reason=f"run {live.run} has deployed since")
+        self.world.seen[attempt] = replace(FAILED, uid=_uid(attempt), reason="rolled back")
+        if previous is None:
+            self.world.live.pop(service, None)
+            return Observation(Phase.ABSENT)
+        if live != previous:
+            self.world.live[service] = previous
+            return RUNNING
+        return READY
+
+    def settle(self, project: ProjectName, stage: StageName, keep: Sequence[str]) -> None:
+        """Keep every version: memory is cheap."""
+
+    def wait(self, attempts: Sequence[StageRun], timeout: float | None) -> None:
+        """Let one of the attempts end, as scripted."""
+        for attempt in attempts:
+            seen = self.world.seen.get(attempt)
+            if seen and seen.phase is Phase.RUNNING:
+                default = READY if attempt in self.world.services else SUCCEEDED
+                after = self.world.outcome(attempt, default)
+                uid = after.uid or _uid(attempt)
+                self.world.seen[attempt] = replace(after, uid=uid)
+                return
+
+    def read_log(
+        self, attempt: StageRun, after: int = 0, *, follow: bool = False
+    ) -> Iterator[LogLine]:
+        for number, text in enumerate(self.observe_job(attempt).tail, start=1):
+            if number > after:
+                yield LogLine(number, NOON, text)
+
+    def _ensure(self, attempt: StageRun) -> str:
+        if attempt in self.world.seen:
+            return _uid(attempt)
+        if attempt.run not in self.world.sources:
+            raise SourceLost("the source is gone")
+        self.world.started.append(attempt)
+        self.world.seen[attempt] = replace(RUNNING, uid=_uid(attempt))
+        return _uid(attempt)
+
+
+def _uid(attempt: StageRun) -> str:
+    return f"uid-{attempt.run}-{attempt.stage}-{attempt.attempt}"
