@@ -26,6 +26,7 @@ def intend(context: Context, progress: Progress, names: Iterable[StageName]) -> 
             previous = context.engine.live_version(progress.project.project, name)
         fresh = replace(stage, attempts=(Attempt(1),), previous=previous)
         progress = progress.with_stage(name, fresh)
+        context.begun_here.add(progress.stage_run(name, 1))
     return progress
 
 
@@ -112,18 +113,15 @@ def _look(context: Context, progress: Progress, name: StageName, attempt: Attemp
         if attempt.state == "intended":
             _announce(progress, stage, attempt)
             attempt = replace(attempt, uid=ensure(context, progress, stage_run), state="started")
-            context.started_here.add(stage_run)
         seen = _observe(context, stage, stage_run)
         if seen.phase is Phase.READY and seen.uid == attempt.uid:
             context.engine.accept_version(stage_run)
     except EngineError as error:
         seen = Observation(Phase.FAILED, uid=attempt.uid, reason=error.message, final=True)
     after = record(attempt, seen)
-    if after.state == "lost" and stage_run not in context.started_here:
+    if after.state == "lost" and stage_run not in context.begun_here:
         after = replace(after, free=True)
-    if after.active:
-        context.started_here.add(stage_run)
-    else:
+    if not after.active:
         _conclude(context, progress, after, stage_run)
     return progress.with_stage(name, progress.stages[name].with_latest(after))
 
@@ -164,7 +162,7 @@ def _wants_retry(progress: Progress, name: StageName) -> bool:
 
 
 def _is_spent(progress: Progress, name: StageName) -> bool:
-    """Whether the stage failed and has no try left; an attempt lost with its machine is free."""
+    """Whether the stage failed and has no try left; one lost before we came costs no try."""
     stage, kind = progress.stages[name], progress.stage(name).kind
     latest = stage.latest
     if latest is None or latest.state not in ("failed", "lost"):
@@ -178,6 +176,7 @@ def _retry(context: Context, progress: Progress, name: StageName) -> Progress:
     stage = progress.stages[name]
     number = len(stage.attempts) + 1
     seconds = context.pause(number)
+    context.begun_here.add(progress.stage_run(name, number))
     context.due[progress.stage_run(name, number)] = context.clock.monotonic() + seconds
     LOG.warning("stage=%s: attempt %d begins in %.1f s", name, number, seconds)
     return progress.with_stage(name, replace(stage, attempts=(*stage.attempts, Attempt(number))))

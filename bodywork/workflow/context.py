@@ -25,7 +25,7 @@ class Context:
         load_project: reads a checkout's configuration. Raises `ConfigError`.
         earlier: finds the run that a request continues.
         pause: seconds to wait before the attempt of that number (from 2) begins.
-        started_here: attempts that this process started or adopted while they ran.
+        begun_here: attempts that this process itself put on record.
         due: when (monotonic) an attempt that is paced may start.
         deadlines: until when (monotonic) something is waited for.
     """
@@ -37,7 +37,7 @@ class Context:
     load_project: Callable[[Checkout], Workflow]
     earlier: Callable[[Request, Workflow], Earlier | None]
     pause: Callable[[int], float]
-    started_here: set[StageRun] = field(default_factory=set)
+    begun_here: set[StageRun] = field(default_factory=set)
     due: dict[StageRun, float] = field(default_factory=dict)
     deadlines: dict[str, float] = field(default_factory=dict)
 

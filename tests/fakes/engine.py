@@ -27,6 +27,7 @@ READY = Observation(Phase.READY, started_at=NOON, address="http://127.0.0.9:5000
 FAILED = Observation(
     Phase.FAILED, exit_code=1, reason="exit code 1", tail=("boom",), started_at=NOON, ended_at=NOON
 )
+LOST = Observation(Phase.LOST, reason="its supervisor was killed", started_at=NOON)
 
 
 @dataclass

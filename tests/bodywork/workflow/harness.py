@@ -11,6 +11,7 @@ from bodywork.model.names import Namespace, ProjectName, RunName, StageName
 from bodywork.model.run import Checkout, LogLine, StageRun
 from bodywork.model.stage import Batch, Service, Stage
 from bodywork.model.workflow import RollbackScope, Workflow
+from bodywork.ports import Engine
 from bodywork.workflow.context import Context
 from bodywork.workflow.execute import Controller, build_runner, earlier_run
 from bodywork.workflow.progress import Progress, Request
@@ -165,9 +166,15 @@ class Office:
     hooks: Hooks | None = None
     report: Silence = field(default_factory=Silence)
 
-    def controller(self, *, dies_in: str = "") -> Controller:
-        engine = FakeEngine(self.world, NAMESPACE)
-        store = DyingStore(self.store, dies_in)
+    def controller(
+        self,
+        *,
+        dies_in: str = "",
+        wrap_store: Callable[[CheckpointStore], CheckpointStore] = lambda store: store,
+        wrap_engine: Callable[[Engine], Engine] = lambda engine: engine,
+    ) -> Controller:
+        engine = wrap_engine(FakeEngine(self.world, NAMESPACE))
+        store = wrap_store(DyingStore(self.store, dies_in))
         context = Context(
             engine=engine,
             source=self.repository,
