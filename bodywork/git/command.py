@@ -21,7 +21,8 @@ from bodywork.errors import SourceError
 SETTINGS = (
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
-    "core.fsync=none",
+    "core.fsync=none",  # the clone does not outlive this process
+    "core.autocrlf=false",
     "submodule.recurse=false",
     "fetch.recurseSubmodules=false",
     "advice.detachedHead=false",
@@ -30,7 +31,12 @@ SETTINGS = (
 )
 _KEPT = (
     "GIT_ASKPASS",
-    "GIT_CONFIG_",
+    "GIT_CONFIG_COUNT",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_KEY_",
+    "GIT_CONFIG_NOSYSTEM",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_CONFIG_VALUE_",
     "GIT_EXEC_PATH",
     "GIT_HTTP_",
     "GIT_PROXY_SSL_",

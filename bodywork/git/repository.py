@@ -24,7 +24,9 @@ _AUTHORITY = re.compile(r"(?:([^/]*)@)?(\[[0-9A-Fa-f:.%]+\]|[^/@:\[\]]*)(?::([0-
 _SCP = re.compile(r"(?:([^@:/]+)@)?(\[[0-9A-Fa-f:.]+\]|[^:/@\[\]]+):(?!/?:)(.+)\Z")
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?\Z")
 _USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.+-]*\Z")
-_USERINFO = re.compile(r"(?<=://)[^/\s'\"]+@")
+_USERINFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/\s]+)@")
+_ANY_USERINFO = re.compile(r"(https?|ssh|git|ftps?|file):.*@", re.DOTALL | re.IGNORECASE)
+_HALF_SCHEME = re.compile(r"(https?|ssh|file|git|ftps?):", re.IGNORECASE)
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
@@ -63,7 +65,7 @@ def parse_repository(text: str) -> Repository:
     Raises:
         SourceError: it is no form that git is allowed to see.
     """
-    shown = redact(text)
+    shown = _for_messages(text)
     if not text.strip():
         raise SourceError("the Git repository is empty", hint=_FORMS)
     if _CONTROL.search(text):
@@ -78,23 +80,42 @@ def parse_repository(text: str) -> Repository:
     if match := _SCHEME.match(text):
         return _parse_url(match[1].lower(), match[2], shown)
     if _is_path(text):
-        return _from_path(os.path.expanduser(text), shown)
+        return _from_path(os.path.expanduser(text))
+    if _HALF_SCHEME.match(text) and "::" not in text:
+        raise SourceError(f"the Git repository {shown!r} is no complete URL", hint=_FORMS)
     if "::" in text and not text.startswith("["):
         raise SourceError(f"the Git repository {shown!r} names a remote helper", hint=_FORMS)
     if match := _SCP.match(text):
         _check_ssh(match[1] or "", match[2], shown)
         _check_path(match[3], shown)
         return Repository("ssh", text, text, host=match[2].strip("[]"))
-    return _from_path(text, shown)
+    return _from_path(text)
 
 
 def redact(text: str) -> str:
-    """Return the text with what stands before "@" in its URLs made unreadable.
+    """Return the text with the secrets in its URLs made unreadable.
 
-    All of it, not only the password: hosts take tokens as the user's name. The user `git` is
-    no secret, and stays.
+    In `https://` URLs that is all before the "@", since hosts take tokens as the user's name;
+    in `ssh://` URLs the user is no secret, a password would be.
     """
-    return _USERINFO.sub(lambda match: match[0] if match[0] == "git@" else "***@", text)
+    return _USERINFO.sub(_redact_match, text)
+
+
+def _redact_match(match: re.Match[str]) -> str:
+    scheme, userinfo = match[1], match[2]
+    if scheme.lower() != "ssh":
+        return f"{scheme}://***@"
+    user, colon, _ = userinfo.partition(":")
+    return f"{scheme}://{user}{colon and ':***'}@"
+
+
+def _for_messages(text: str) -> str:
+    """Redact what may be no well-formed URL: then nobody knows where a password would end."""
+    match = _SCHEME.match(text)
+    if (match and _AUTHORITY.match(match[2]) and not _CONTROL.search(text)) or not match:
+        text = redact(text)
+        return text if match else _ANY_USERINFO.sub(r"\1:***@", text)
+    return _ANY_USERINFO.sub(r"\1://***@", text)
 
 
 def _is_path(text: str) -> bool:
@@ -133,11 +154,11 @@ def _parse_file(rest: str, shown: str) -> Repository:
     return Repository("file", f"file://{path}", f"file://{path}")
 
 
-def _from_path(path: str, shown: str) -> Repository:
-    absolute = os.path.abspath(path)
+def _from_path(path: str) -> Repository:
+    absolute = os.path.abspath(path)  # a record must mean the same from every folder
     # git decodes %xx in a file URL, and only there, since a plain path is no URL. A URL is
     # what makes git copy one commit instead of hard-linking the whole history.
-    return Repository("file", "file://" + absolute.replace("%", "%25"), shown)
+    return Repository("file", "file://" + absolute.replace("%", "%25"), absolute)
 
 
 def _check_host(host: str, shown: str) -> None:

@@ -113,7 +113,8 @@ class _Fetch:
             raise translate_no_commit(self.wanted)
         folder = self.git.folder / _WORK_TREE
         remove_tree(self.git.folder / _GIT_FOLDER)
-        (folder / ".git").unlink(missing_ok=True)
+        for secret in (folder / ".git", *self.transport.files):
+            secret.unlink(missing_ok=True)
         return Checkout(self.wanted.repository.text, self.wanted.reference, commit, folder, trees)
 
     def _clone(self) -> None:

@@ -2,9 +2,11 @@
 
 Strict: a server whose key nobody vouched for is refused, never asked about. Vouched for are the
 hosts in the file `known_hosts` beside this module, the user's and the machine's own known hosts,
-and those of BODYWORK_SSH_KNOWN_HOSTS. The user's `~/.ssh/config` counts, except for what is set here.
+and those of BODYWORK_SSH_KNOWN_HOSTS. The user's `~/.ssh/config` counts, except for what is set
+here.
 """
 
+import binascii
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +15,7 @@ from bodywork.errors import SourceError
 
 KEY_VARIABLE = "BODYWORK_GITHUB_SSH_PRIVATE_KEY"
 KNOWN_HOSTS_VARIABLE = "BODYWORK_SSH_KNOWN_HOSTS"
+KEY_FILE, KNOWN_HOSTS_FILE = "key", "known_hosts"
 
 _SHIPPED = Path(__file__).with_name("known_hosts")
 _OPTIONS = (
@@ -30,6 +33,7 @@ _OPTIONS = (
     "ControlPath=none",
 )
 _OWN_KEY = ("IdentitiesOnly=yes", "IdentityAgent=none", "PreferredAuthentications=publickey")
+_MAGIC = b"openssh-key-v1\0"
 _BEGIN, _END = "-----BEGIN ", "-----END "
 
 
@@ -43,7 +47,7 @@ def build_ssh_command(environment: Mapping[str, str], folder: Path) -> str:
     for option in (*_OPTIONS, f"UserKnownHostsFile={_known_hosts(environment, folder)}"):
         words += ["-o", option]
     if environment.get(KEY_VARIABLE, "").strip():
-        path = _write(folder / "key", repair_key(environment[KEY_VARIABLE]))
+        path = _write(folder / KEY_FILE, repair_key(environment[KEY_VARIABLE]))
         for option in _OWN_KEY:
             words += ["-o", option]
         words += ["-i", str(path)]
@@ -74,7 +78,29 @@ def repair_key(text: str) -> str:
     if len(lines) == 1:
         lines = body.split()
     lines = [line.strip() for line in lines]
+    _check_not_encrypted(lines)
     return "\n".join([f"{_BEGIN}{label}-----", *lines, f"{_END}{label}-----", ""])
+
+
+def _check_not_encrypted(lines: list[str]) -> None:
+    """Nobody is there to type a passphrase, and ssh would only say "permission denied".
+
+    The first field of OpenSSH's own format is the cipher's name
+    (https://github.com/openssh/openssh-portable/blob/master/PROTOCOL.key).
+    """
+    try:
+        raw = binascii.a2b_base64("".join(lines))
+    except binascii.Error:
+        raw = b""
+    encrypted = any("ENCRYPTED" in line for line in lines)
+    if raw.startswith(_MAGIC):
+        encrypted = not raw.startswith(_MAGIC + b"\0\0\0\x04none")
+    if encrypted:
+        raise SourceError(
+            f"the key in {KEY_VARIABLE} is protected by a passphrase",
+            hint="give a key without one (a deploy key that may only read): "
+            "`ssh-keygen -p -N '' -f FILE` removes it",
+        )
 
 
 def _known_hosts(environment: Mapping[str, str], folder: Path) -> str:
@@ -89,7 +115,7 @@ def _known_hosts(environment: Mapping[str, str], folder: Path) -> str:
 def _given_known_hosts(given: str, folder: Path) -> Path:
     """The variable is the path of a file, or (a line of such a file has spaces) its text."""
     if len(given.split()) > 1 and not given.startswith(("/", "~")):
-        return _write(folder / "known_hosts", given.replace("\\n", "\n") + "\n")
+        return _write(folder / KNOWN_HOSTS_FILE, given.replace("\\n", "\n") + "\n")
     path = Path(os.path.expanduser(given))
     if not path.is_file():
         raise SourceError(
@@ -111,7 +137,7 @@ def _quote_for_ssh(path: Path) -> str:
     text = str(path)
     if '"' in text or "${" in text or "\\" in text:
         raise SourceError(
-            f"ssh cannot be given the path {text!r}", hint="use one without \", \\ and ${"
+            f"ssh cannot be given the path {text!r}", hint='use one without ", \\ and ${'
         )
     return '"' + text.replace("%", "%%") + '"'
 

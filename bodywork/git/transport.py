@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bodywork.git.repository import Repository
-from bodywork.git.ssh import build_ssh_command
+from bodywork.git.ssh import KEY_FILE, KNOWN_HOSTS_FILE, build_ssh_command
 
 # A shell snippet that git runs; the values come from its environment, which (unlike arguments)
 # other users of the machine cannot read. No text of ours or of the user's is put into it.
@@ -20,11 +20,17 @@ _UPLOAD_PACK = "--upload-pack=git -c safe.directory='*' upload-pack"
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """What git is given besides the URL; `options` are for `clone` and `fetch`."""
+    """What git is given besides the URL.
+
+    Attributes:
+        options: for `clone` and `fetch`.
+        files: what ssh reads; to be removed as soon as everything is fetched.
+    """
 
     options: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
 
 
 def build_transport(
@@ -35,7 +41,10 @@ def build_transport(
         return Transport(options=(_UPLOAD_PACK,))
     if repository.kind == "ssh":
         command = build_ssh_command(environment, folder)
-        return Transport(environment={"GIT_SSH_COMMAND": command, "GIT_SSH_VARIANT": "ssh"})
+        return Transport(
+            environment={"GIT_SSH_COMMAND": command, "GIT_SSH_VARIANT": "ssh"},
+            files=(folder / KEY_FILE, folder / KNOWN_HOSTS_FILE),
+        )
     if repository.credentials is None:
         return Transport()
     return Transport(

@@ -1,0 +1,237 @@
+"""Checking out from a repository of this machine, with the real git."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from bodywork.errors import SourceError
+from bodywork.git import GitSource
+from tests.bodywork.git.conftest import Projects, Take
+from tests.servers.repositories import commit, git, make_project
+
+AT_MAIN = {
+    "bodywork.ini": "[default]\n",
+    "serve/main.py": "print(0)\n",
+    "train/main.py": "print(2)\n",
+}
+
+
+@pytest.mark.parametrize("form", ["file://{}", "{}", "{}/.git"])
+def test_a_branch_is_checked_out_from_a_folder_or_its_url(
+    take: Take, projects: Projects, form: str
+) -> None:
+    taken = take(form.format(projects.public))
+    assert taken.files == AT_MAIN
+    assert taken.checkout.commit == projects.commits["main"]
+    assert taken.checkout.reference == "main"
+
+
+@pytest.mark.parametrize("name", ["v1", "light", "dev"])
+def test_a_tag_or_another_branch_stands_for_its_commit(
+    take: Take, projects: Projects, name: str
+) -> None:
+    assert take(projects.public, name).checkout.commit == projects.commits[name]
+
+
+@pytest.mark.parametrize("length", [7, 12, 40])
+def test_a_commit_can_be_named_by_its_id_or_the_beginning_of_it(
+    take: Take, projects: Projects, length: int
+) -> None:
+    taken = take(projects.public, projects.commits["first"][:length])
+    assert taken.checkout.commit == projects.commits["first"]
+    assert taken.files["train/main.py"] == "print(1)\n"
+
+
+def test_a_branch_that_looks_like_an_id_is_a_branch(take: Take, tmp_path: Path) -> None:
+    ids = make_project(tmp_path / "project")
+    git(tmp_path / "project", "branch", "abcdef12", ids["first"])
+    assert take(tmp_path / "project", "abcdef12").checkout.commit == ids["first"]
+
+
+def test_head_stands_for_the_default_branch(take: Take, projects: Projects) -> None:
+    assert take(projects.public, "HEAD").checkout.commit == projects.commits["main"]
+
+
+def test_a_commit_is_checked_out_wherever_the_branch_points_by_now(
+    take: Take, projects: Projects
+) -> None:
+    taken = take(projects.public, "dev", projects.commits["first"])
+    assert taken.checkout.commit == projects.commits["first"]
+    assert taken.checkout.reference == "dev"
+
+
+def test_a_commit_outlives_its_branch(take: Take, tmp_path: Path) -> None:
+    ids = make_project(tmp_path / "project")
+    git(tmp_path / "project", "branch", "--delete", "--force", "dev")
+    taken = take(tmp_path / "project", "dev", ids["dev"])
+    assert taken.files["train/main.py"] == "print(3)\n"
+
+
+def test_a_server_that_gives_no_commits_by_id_is_asked_for_its_branches(
+    take: Take, projects: Projects, environment: dict[str, str]
+) -> None:
+    # The first version of git's protocol is the one that refuses ids.
+    Path(environment["HOME"], ".gitconfig").write_text("[protocol]\n\tversion = 0\n")
+    taken = take(projects.public, "main", projects.commits["middle"])
+    assert taken.checkout.commit == projects.commits["middle"]
+    assert any("unadvertised object" in line for line in taken.said)
+
+
+def test_a_repository_of_sha256_ids_is_fine(take: Take, tmp_path: Path) -> None:
+    folder = tmp_path / "modern"
+    folder.mkdir()
+    git(folder, "init", "--quiet", "--object-format=sha256", "--initial-branch=main")
+    first = commit(folder, "one", train__main_py="print(1)\n")
+    commit(folder, "two", train__main_py="print(2)\n")
+    assert len(first) == 64
+    assert take(folder, "main").files == {"train/main.py": "print(2)\n"}
+    assert take(folder, first).files == {"train/main.py": "print(1)\n"}
+
+
+def test_trees_are_the_top_level_folders_and_git_s_ids_of_them(
+    take: Take, projects: Projects
+) -> None:
+    trees = take(projects.public).checkout.trees
+    assert set(trees) == {"serve", "train"}
+    assert trees["train"] == git(projects.public, "rev-parse", "main:train")
+    assert trees["serve"] == git(projects.public, "rev-parse", "main:serve")
+
+
+def test_an_unusual_folder_name_keeps_its_tree(take: Take, tmp_path: Path) -> None:
+    (tmp_path / "p").mkdir()
+    git(tmp_path / "p", "init", "--quiet", "--initial-branch=main")
+    for name in ("mit Zwischenraum", "größe", "a\tb"):
+        (tmp_path / "p" / name).mkdir()
+        (tmp_path / "p" / name / "x").write_text(name)
+    commit(tmp_path / "p", "odd")
+    assert set(take(tmp_path / "p").checkout.trees) == {"mit Zwischenraum", "größe", "a\tb"}
+
+
+@pytest.mark.parametrize("name", ["with space", "100%25", "quote'\"", "käse", "a:b"])
+def test_a_folder_of_any_name_is_found(take: Take, tmp_path: Path, name: str) -> None:
+    make_project(tmp_path / name)
+    assert take(tmp_path / name).files == AT_MAIN
+
+
+def test_a_bare_repository_is_fine(take: Take, projects: Projects, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "--quiet", "--bare", str(projects.public), "bare.git")
+    assert take(tmp_path / "bare.git").files == AT_MAIN
+
+
+def test_a_repository_whose_git_folder_is_a_link_is_fine(take: Take, tmp_path: Path) -> None:
+    make_project(tmp_path / "project")
+    (tmp_path / "project" / ".git").rename(tmp_path / "elsewhere")
+    (tmp_path / "project" / ".git").symlink_to(tmp_path / "elsewhere")
+    assert take(tmp_path / "project").files == AT_MAIN
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a repository away")
+def test_a_repository_of_another_user_is_fine(take: Take, tmp_path: Path) -> None:
+    make_project(tmp_path / "project")
+    for path in (tmp_path / "project", *(tmp_path / "project").rglob("*")):
+        os.chown(path, 65534, 65534, follow_symlinks=False)
+    assert take(tmp_path / "project").files == AT_MAIN
+
+
+def test_only_committed_files_are_checked_out(take: Take, tmp_path: Path) -> None:
+    make_project(tmp_path / "project")
+    (tmp_path / "project" / "train" / "main.py").write_text("changed")
+    (tmp_path / "project" / "new").write_text("new")
+    assert take(tmp_path / "project").files == AT_MAIN
+
+
+def test_git_tells_its_version_first_and_then_what_it_does(take: Take, projects: Projects) -> None:
+    by_branch, by_commit = (
+        take(projects.public).said,
+        take(projects.public, "main", projects.commits["main"]).said,
+    )
+    assert by_branch[0].startswith("git version ")
+    assert by_branch[1:] == ["Cloning into 'bodywork_project'..."]
+    assert by_commit[:2] == by_branch
+
+
+def test_progress_is_told_as_lines_that_have_an_end(
+    environment: dict[str, str], projects: Projects
+) -> None:
+    said: list[str] = []
+    source = GitSource(environment, progress=True)
+    with source.checkout(str(projects.public), "main", say=said.append):
+        assert any(line.startswith("Receiving objects: 100%") for line in said)
+        assert not any("\r" in line for line in said)
+
+
+def test_the_folder_is_private_and_gone_afterwards(
+    environment: dict[str, str], temporary: Path, projects: Projects
+) -> None:
+    source = GitSource(environment, temporary)
+    with source.checkout(str(projects.public), "main", say=lambda _: None) as checkout:
+        assert checkout.folder.is_dir()
+        assert checkout.folder.parent.stat().st_mode & 0o777 == 0o700
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_the_folder_is_gone_after_an_error(
+    environment: dict[str, str],
+    temporary: Path,
+    projects: Projects,
+    error: type[BaseException],
+) -> None:
+    source = GitSource(environment, temporary)
+    with (
+        pytest.raises(error),
+        source.checkout(str(projects.public), "main", say=lambda _: None) as checkout,
+    ):
+        (checkout.folder / "train").chmod(0)
+        raise error
+    assert list(temporary.iterdir()) == []
+
+
+def test_the_folder_is_gone_when_the_checkout_fails(take: Take, temporary: Path) -> None:
+    with pytest.raises(SourceError):
+        take("/nowhere")
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_folder_whose_program_was_killed_is_removed_by_the_next_checkout(
+    take: Take, temporary: Path, projects: Projects
+) -> None:
+    program = (
+        "import os, signal, sys, pathlib; from bodywork.git import GitSource\n"
+        "source = GitSource(os.environ, pathlib.Path(sys.argv[1]))\n"
+        "with source.checkout(sys.argv[2], 'main', say=print):\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    arguments = [sys.executable, "-c", program, str(temporary), str(projects.public)]
+    killed = subprocess.run(arguments, capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(list(temporary.iterdir())) == 1
+    take(projects.public)
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_folder_in_use_is_left_alone_by_other_checkouts(
+    environment: dict[str, str], temporary: Path, projects: Projects, take: Take
+) -> None:
+    source = GitSource(environment, temporary)
+    with source.checkout(str(projects.public), "main", say=lambda _: None) as checkout:
+        take(projects.public)
+        assert (checkout.folder / "train" / "main.py").is_file()
+
+
+def test_checkouts_side_by_side_do_not_disturb_each_other(take: Take, projects: Projects) -> None:
+    results: list[dict[str, str]] = []
+    threads = [
+        threading.Thread(target=lambda: results.append(take(projects.public).files))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [AT_MAIN] * 8

@@ -1,0 +1,105 @@
+"""A real OpenSSH server on a loopback port, with host keys of its own and one user: us.
+
+It serves what git asks for (`git-upload-pack PATH`) to whoever holds the client key.
+"""
+
+import contextlib
+import getpass
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class SshServer:
+    """A running server.
+
+    Attributes:
+        key: the private key it lets in, OpenSSH's text form.
+        stranger: a private key it does not let in.
+        known_hosts: the line that vouches for it.
+    """
+
+    port: int
+    user: str
+    key: str
+    stranger: str
+    known_hosts: str
+
+    def url(self, repository: Path) -> str:
+        """Return the address of a repository in this machine's file system."""
+        return f"ssh://{self.user}@127.0.0.1:{self.port}{repository}"
+
+
+def find_sshd() -> str | None:
+    """Return the server's absolute path (which it insists on), or None where there is none."""
+    return shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+
+
+@contextlib.contextmanager
+def ssh_server(folder: Path, host_key: str = "ed25519") -> Iterator[SshServer]:
+    """Run a server that keeps all its files in `folder`; it is gone when the context ends."""
+    sshd = find_sshd()
+    assert sshd is not None
+    folder.mkdir(mode=0o700, parents=True)
+    for name in ("host", "client", "stranger"):
+        kind = host_key if name == "host" else "ed25519"
+        make = ("ssh-keygen", "-q", "-t", kind, "-N", "", "-C", name, "-f", str(folder / name))
+        subprocess.run(make, check=True)
+    port = free_port()
+    (folder / "config").write_text(_configuration(folder, port))
+    if os.getuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)  # where sshd separates its privileges
+    command = [sshd, "-D", "-e", "-f", str(folder / "config")]
+    with (
+        open(folder / "log", "wb") as log,
+        subprocess.Popen(command, stderr=log, stdin=subprocess.DEVNULL) as process,
+    ):
+        try:
+            _wait_until_it_listens(port, process, folder / "log")
+            public = " ".join((folder / "host.pub").read_text().split()[:2])
+            yield SshServer(
+                port,
+                getpass.getuser(),
+                (folder / "client").read_text(),
+                (folder / "stranger").read_text(),
+                f"[127.0.0.1]:{port} {public}",
+            )
+        finally:
+            process.terminate()
+
+
+def free_port() -> int:
+    """Return a TCP port of the loopback interface that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _configuration(folder: Path, port: int) -> str:
+    lines = (
+        f"Port {port}",
+        "ListenAddress 127.0.0.1",
+        f"HostKey {folder / 'host'}",
+        f"AuthorizedKeysFile {folder / 'client.pub'}",
+        f"PidFile {folder / 'pid'}",
+        "StrictModes no",
+        "UsePAM no",
+        "PasswordAuthentication no",
+        "KbdInteractiveAuthentication no",
+        "PermitRootLogin prohibit-password",
+        "LogLevel VERBOSE",
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _wait_until_it_listens(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    while process.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+    raise AssertionError(log.read_text())
