@@ -182,13 +182,14 @@ def test_the_folder_is_gone_after_an_error(
     projects: Projects,
     error: type[BaseException],
 ) -> None:
-    source = GitSource(environment, temporary)
-    with (
-        pytest.raises(error),
-        source.checkout(str(projects.public), "main", say=lambda _: None) as checkout,
-    ):
-        (checkout.folder / "train").chmod(0)
-        raise error
+    def fail() -> None:
+        source = GitSource(environment, temporary)
+        with source.checkout(str(projects.public), "main", say=lambda _: None) as checkout:
+            (checkout.folder / "train").chmod(0)
+            raise error
+
+    with pytest.raises(error):
+        fail()
     assert list(temporary.iterdir()) == []
 
 

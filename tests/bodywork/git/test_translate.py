@@ -1,4 +1,4 @@
-"""Git's messages become ours; what only this machine is needed for is provoked with the real git."""
+"""Git's messages become ours; what needs this machine only is provoked with the real git."""
 
 from pathlib import Path
 
@@ -47,7 +47,7 @@ def test_an_id_that_is_no_commit_s_is_told(take: Take, projects: Projects) -> No
 @pytest.mark.parametrize("reference", ["main", "HEAD"])
 def test_a_repository_without_a_commit_is_told(take: Take, tmp_path: Path, reference: str) -> None:
     git(tmp_path, "init", "--quiet", "--initial-branch=main", "empty")
-    with pytest.raises(SourceError, match="there is no (commit|branch)"):
+    with pytest.raises(SourceError, match=r"there is no (commit|branch)"):
         take(tmp_path / "empty", reference)
 
 

@@ -1,0 +1,104 @@
+"""`run_stage`: one stage of a project, from its repository to its exit code, in this container.
+
+It is given the source and the reader of stages; it knows neither git nor the files' format, nor the
+cluster that started it. It is usually process 1 of its container, which has two consequences: no
+signal does anything unless it is handled here, and nobody else passes one on to the script.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from bodywork.errors import UsageError
+from bodywork.model.stage import Stage
+from bodywork.ports import Source
+from bodywork.stage.install import has_requirements, install
+from bodywork.stage.secrecy import hide_from_children, without_secrets
+from bodywork.stage.signals import Stopped, forwarded, signal_code
+
+LoadStage = Callable[[Path, str], Stage]
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class StageOrder:
+    """What a container is started for.
+
+    Attributes:
+        repository: as git will get it; may hold a password.
+        shown: the same for people, nothing secret in it.
+        reference: the branch or tag, for people and for servers that do not give commits by id.
+        commit: full id; "" for the reference's newest.
+        stage: the name of the stage's folder.
+    """
+
+    repository: str
+    shown: str
+    reference: str
+    commit: str
+    stage: str
+
+
+def run_stage(
+    source: Source,
+    order: StageOrder,
+    *,
+    load_stage: LoadStage,
+    say: Say,
+    environment: Mapping[str, str] = os.environ,
+    now: Callable[[], datetime] = datetime.now,
+) -> int:
+    """Run the stage and return the exit code: the script's own, or 128 + n for signal n.
+
+    `load_stage` reads and checks the stage of that name in a checkout. SIGTERM, SIGINT and SIGHUP
+    go to the script; before it runs, they end what is going on. All files are removed at the end.
+    Must be called from the main thread.
+
+    Raises:
+        SourceError: the commit cannot be fetched.
+        ConfigError: the stage's files are wrong.
+        UsageError: the script is not there.
+        EngineError: the requirements cannot be installed.
+    """
+    hide_from_children()
+    where = f"{order.reference} branch of repo at {order.shown}"
+    say(_log_line(now(), f"attempting to run stage={order.stage} from {where}"))
+    try:
+        with (
+            forwarded() as signals,
+            source.checkout(order.repository, order.reference, order.commit, say=say) as checkout,
+            tempfile.TemporaryDirectory(prefix="bodywork-stage-") as scratch,
+        ):
+            stage = load_stage(checkout.folder, order.stage)
+            folder = checkout.folder / order.stage
+            script = _find_script(folder, stage)
+            own = without_secrets(environment)
+            python = sys.executable
+            requirements = folder / "requirements.txt"
+            if has_requirements(requirements):
+                own = install(requirements, Path(scratch, "venv"), own, signals.run_tool)
+                python = os.path.join(own["VIRTUAL_ENV"], "bin", "python")
+            code = signals.run_script([python, str(script), *stage.args], folder, own)
+            return signal_code(-code) if code < 0 else code
+    except Stopped as stopped:
+        return signal_code(stopped.number)
+
+
+def _find_script(folder: Path, stage: Stage) -> Path:
+    script = folder / stage.script
+    inside = script.resolve().is_relative_to(folder.resolve())
+    if not inside or not script.is_file():
+        raise UsageError(
+            f"stage {stage.name}: there is no script {stage.script} in its folder",
+            hint="EXECUTABLE_SCRIPT in config.ini names a file of the stage's own folder",
+        )
+    return Path(stage.script)
+
+
+def _log_line(now: datetime, text: str) -> str:
+    milliseconds = now.microsecond // 1000
+    return f"{now:%Y-%m-%d %H:%M:%S},{milliseconds:03d} - INFO - stage.run_stage - {text}"

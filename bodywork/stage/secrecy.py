@@ -1,0 +1,24 @@
+"""Keeps the key that reads the repository from the code that was read with it."""
+
+import ctypes
+import sys
+from collections.abc import Mapping
+
+_SECRETS = frozenset({"BODYWORK_GITHUB_SSH_PRIVATE_KEY", "BODYWORK_SSH_KNOWN_HOSTS"})
+_PR_SET_DUMPABLE = 4  # <linux/prctl.h>
+
+
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what a stage may see of the environment; its output is not held back in buffers."""
+    own = {name: value for name, value in environment.items() if name not in _SECRETS}
+    return {"PYTHONUNBUFFERED": "1", **own}
+
+
+def hide_from_children() -> None:
+    """Let no process of the same user read our memory and environment in /proc, where we can.
+
+    Else a script would find the key in /proc/PARENT/environ (prctl(2), PR_SET_DUMPABLE; root may
+    still look, which is one more reason not to run stages as root).
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)

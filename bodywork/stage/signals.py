@@ -1,0 +1,97 @@
+"""Passes the signals that a container gets on to the program that runs in it."""
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+
+_FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+class Stopped(BaseException):
+    """A signal came while no script ran that could take it; no `Exception`, like an interrupt."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class Forwarder:
+    """Runs one program at a time and hands it our signals; made by `forwarded`."""
+
+    def __init__(self) -> None:
+        self._program: subprocess.Popen[bytes] | None = None
+        self._starting = False
+        self._received = 0
+
+    def run_script(
+        self, command: Sequence[str], folder: Path, environment: Mapping[str, str]
+    ) -> int:
+        """Run a program to its end, in a process group of its own, and return its exit code
+        (-n where signal n ended it). What it left running in its group is ended, too."""
+        program = self._start(command, folder, environment)
+        try:
+            return program.wait()
+        finally:
+            self._program = None
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(program.pid, signal.SIGKILL)
+
+    def run_tool(self, command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> int:
+        """Like `run_script`, for a program of ours.
+
+        Raises:
+            Stopped: a signal came; the program's exit code means nothing then.
+        """
+        code = self.run_script(command, folder, environment)
+        if self._received:
+            raise Stopped(self._received)
+        return code
+
+    def handle(self, number: int, _frame: FrameType | None) -> None:
+        """Take a signal: hand it on, or end what is going on here."""
+        self._received = number
+        if self._program is not None:
+            self._program.send_signal(number)
+        elif not self._starting:
+            raise Stopped(number)
+
+    def _start(
+        self, command: Sequence[str], folder: Path, environment: Mapping[str, str]
+    ) -> subprocess.Popen[bytes]:
+        # A signal that comes while the program starts must neither be lost nor leave it behind.
+        self._starting = True
+        try:
+            program = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                process_group=0,
+            )
+            self._program = program
+        finally:
+            self._starting = False
+        if self._received:
+            program.send_signal(self._received)
+        return program
+
+
+@contextlib.contextmanager
+def forwarded() -> Iterator[Forwarder]:
+    """Take over the signals that ask a program to end, and give them back afterwards."""
+    forwarder = Forwarder()
+    before = {number: signal.signal(number, forwarder.handle) for number in _FORWARDED}
+    try:
+        yield forwarder
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def signal_code(number: int) -> int:
+    """Return the exit code that shells and containers give a program that a signal ended."""
+    return 128 + number
