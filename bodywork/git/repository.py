@@ -25,6 +25,7 @@ _SCP = re.compile(r"(?:([^@:/]+)@)?(\[[0-9A-Fa-f:.]+\]|[^:/@\[\]]+):(?!/?:)(.+)\
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?\Z")
 _USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.+-]*\Z")
 _USERINFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/\s]+)@")
+_UNCLEAR = re.compile(r"[\s\x00-\x1f]")
 _ANY_USERINFO = re.compile(r"(https?|ssh|git|ftps?|file):.*@", re.DOTALL | re.IGNORECASE)
 _HALF_SCHEME = re.compile(r"(https?|ssh|file|git|ftps?):", re.IGNORECASE)
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
@@ -112,10 +113,9 @@ def _redact_match(match: re.Match[str]) -> str:
 def _for_messages(text: str) -> str:
     """Redact what may be no well-formed URL: then nobody knows where a password would end."""
     match = _SCHEME.match(text)
-    if (match and _AUTHORITY.match(match[2]) and not _CONTROL.search(text)) or not match:
-        text = redact(text)
-        return text if match else _ANY_USERINFO.sub(r"\1:***@", text)
-    return _ANY_USERINFO.sub(r"\1://***@", text)
+    if match and _AUTHORITY.match(match[2]) and not _UNCLEAR.search(text):
+        return redact(text)
+    return _ANY_USERINFO.sub(r"\1:***@", text)
 
 
 def _is_path(text: str) -> bool:
@@ -141,7 +141,8 @@ def _parse_url(scheme: str, rest: str, shown: str) -> Repository:
     _check_host(host, shown)
     url = f"https://{netloc}{path}"
     credentials = _parse_credentials(userinfo, shown) if userinfo else None
-    return Repository("https", url, shown, host=f"https://{netloc}", credentials=credentials)
+    text = f"https://{'***@' if userinfo else ''}{netloc}{path}"
+    return Repository("https", url, text, host=f"https://{netloc}", credentials=credentials)
 
 
 def _parse_file(rest: str, shown: str) -> Repository:
