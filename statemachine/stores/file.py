@@ -14,7 +14,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from statemachine.checkpoint import Checkpoint
@@ -96,9 +96,10 @@ class FileStore:
             with suppress(CheckpointNotFound), translated(folder), self._locked(folder):
                 folder.rename(self.root / f"{_TRASH}{machine_id}-{os.urandom(6).hex()}")
                 sync_folder(self.root)
-        for name in _names(self.root):
-            if name.startswith(_TRASH):
-                remove_tree(self.root / name)
+        with translated(self.root):
+            trash = [name for name in _names(self.root) if name.startswith(_TRASH)]
+        for name in trash:
+            remove_tree(self.root / name)
 
     def list(self) -> Sequence[str]:
         """Return the ids of all machines, sorted."""
@@ -123,25 +124,17 @@ class FileStore:
             Fenced: the record has a higher epoch, or is gone.
             StoreUnavailable: somebody else held the record for longer than `lock_seconds`.
         """
-        with self._guarding(machine_id):
-            head = self._head(self._folder(machine_id))
+        folder = self._folder(machine_id)
+        with ExitStack() as held:
+            try:
+                with translated(folder):
+                    held.enter_context(self._locked(folder))
+                    head = self._head(folder)
+            except CheckpointNotFound as error:
+                raise Fenced(error.message, hint=error.hint) from error
             if head.epoch > epoch():
                 raise fenced(machine_id, head.epoch)
             yield
-
-    @contextmanager
-    def _guarding(self, machine_id: str) -> Iterator[None]:
-        folder = self._folder(machine_id)
-        lock = self._locked(folder)
-        try:
-            with translated(folder):
-                lock.__enter__()
-        except CheckpointNotFound as error:
-            raise Fenced(error.message, hint=error.hint) from error
-        try:
-            yield
-        finally:
-            lock.__exit__(None, None, None)
 
     def _folder(self, machine_id: str) -> Path:
         if not _ID.match(machine_id):
@@ -172,7 +165,8 @@ class FileStore:
             while True:
                 if make:
                     self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-                    folder.mkdir(mode=0o700, exist_ok=True)
+                    with suppress(FileExistsError):
+                        folder.mkdir(mode=0o700)
                 try:
                     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
                 except FileNotFoundError:
