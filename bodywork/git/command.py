@@ -11,8 +11,8 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from bodywork.errors import SourceError
 
@@ -23,6 +23,7 @@ SETTINGS = (
     "core.fsmonitor=false",
     "core.fsync=none",  # the clone does not outlive this process
     "core.autocrlf=false",
+    "core.logAllRefUpdates=false",
     "submodule.recurse=false",
     "fetch.recurseSubmodules=false",
     "advice.detachedHead=false",
@@ -46,7 +47,7 @@ _KEPT = (
     "GIT_SSL_KEY",
     "GIT_SSL_VERSION",
 )
-_UNPRINTABLE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_UNPRINTABLE = r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 _LONGEST = 2000
 _TAIL = 200
 
@@ -55,71 +56,80 @@ class GitTimeout(Exception):
     """Git did not end in time, and was killed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """How a command of git ended, and the last lines that it wrote."""
 
     code: int
     lines: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Git:
     """Git, run in one folder with one environment until one deadline.
 
     `deadline` is in seconds of `time.monotonic`; `settings` come on top of `SETTINGS`.
     """
 
-    folder: Path
-    environment: Mapping[str, str]
-    deadline: float
-    settings: tuple[str, ...] = ()
+    def __init__(
+        self,
+        folder: Path,
+        environment: Mapping[str, str],
+        deadline: float,
+        settings: tuple[str, ...] = (),
+    ) -> None:
+        self.folder = folder
+        self._environment = environment
+        self._deadline = deadline
+        self._settings = settings
 
-    def run(self, *arguments: str, say: Callable[[str], None]) -> Ended:
+    def run(self, *arguments: str, say: Callable[[str], None], beside: Sequence[str] = ()) -> Ended:
         """Run a command and hand on its output line by line.
+
+        `beside` is another command, run at the same time; its output comes first.
 
         Raises:
             GitTimeout: the deadline has passed.
             SourceError: there is no git.
         """
         lines: list[str] = []
-        with self._started(arguments, subprocess.STDOUT) as process:
-            for line in _read_lines(process, self.deadline):
+        with contextlib.ExitStack() as stack:
+            first = stack.enter_context(self._started(beside)) if beside else None
+            process = stack.enter_context(self._started(arguments))
+            for line in _read_lines(first, self._deadline) if first else ():
+                say(line)
+            for line in _read_lines(process, self._deadline):
                 lines = [*lines[1 - _TAIL :], line]
                 say(line)
-            self._wait(process)
-        return Ended(process.returncode, tuple(lines))
+            code = process.wait()
+        return Ended(code, tuple(lines))
 
     def read(self, *arguments: str, given: bytes = b"") -> bytes:
         """Run a command that reads this clone only, and return what it wrote; b"" on failure.
 
-        `given` is its standard input.
+        `given` is its standard input, short enough for any pipe.
         """
         with self._started(arguments, subprocess.DEVNULL, subprocess.PIPE) as process:
-            try:
-                written, _ = process.communicate(given, max(0.0, self.deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                raise GitTimeout from None
-        return written if process.returncode == 0 else b""
-
-    def _wait(self, process: subprocess.Popen[bytes]) -> None:
-        try:
-            process.wait(max(0.0, self.deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            raise GitTimeout from None
+            if process.stdin:
+                process.stdin.write(given)
+                process.stdin.close()
+            written = b"".join(_read_chunks(process, self._deadline))
+            code = process.wait()
+        return written if code == 0 else b""
 
     @contextlib.contextmanager
     def _started(
-        self, arguments: Sequence[str], stderr: int, stdin: int = subprocess.DEVNULL
+        self,
+        arguments: Sequence[str],
+        stderr: int = subprocess.STDOUT,
+        stdin: int = subprocess.DEVNULL,
     ) -> Iterator[subprocess.Popen[bytes]]:
         """Start git in a session of its own: it and its children die with the context, and no
         terminal is there to ask a question on."""
-        settings = [word for setting in (*SETTINGS, *self.settings) for word in ("-c", setting)]
+        settings = [word for setting in (*SETTINGS, *self._settings) for word in ("-c", setting)]
         try:
             process = subprocess.Popen(
                 ["git", *settings, *arguments],
                 cwd=self.folder,
-                env=self.environment,
+                env=self._environment,
                 stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
@@ -163,7 +173,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _read_lines(process: subprocess.Popen[bytes], deadline: float) -> Iterator[str]:
     rest = b""
-    while process.stdout and (chunk := _read_some(process.stdout.fileno(), deadline)):
+    for chunk in _read_chunks(process, deadline):
         *whole, rest = (rest + chunk).split(b"\n")
         rest = rest[-_LONGEST:]
         yield from map(_clean, whole)
@@ -171,15 +181,20 @@ def _read_lines(process: subprocess.Popen[bytes], deadline: float) -> Iterator[s
         yield _clean(rest)
 
 
-def _read_some(pipe: int, deadline: float) -> bytes:
-    ready, _, _ = select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))
-    if not ready:
-        raise GitTimeout
-    return os.read(pipe, 65536)
+def _read_chunks(process: subprocess.Popen[bytes], deadline: float) -> Iterator[bytes]:
+    """Yield what is written until nobody is left to write, git's own children included."""
+    pipe = process.stdout.fileno() if process.stdout else -1
+    while True:
+        ready, _, _ = select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))
+        if not ready:
+            raise GitTimeout
+        if not (chunk := os.read(pipe, 65536)):
+            return
+        yield chunk
 
 
 def _clean(raw: bytes) -> str:
     """Keep what a progress line came to, and nothing that could steer a terminal: a server
     writes part of this."""
     text = raw.rstrip(b"\r").rpartition(b"\r")[2].decode("utf-8", "replace")
-    return _UNPRINTABLE.sub("", text).rstrip()[:_LONGEST]
+    return re.sub(_UNPRINTABLE, "", text).rstrip()[:_LONGEST]

@@ -4,9 +4,9 @@ import re
 
 from bodywork.errors import SourceError
 
-_FULL = re.compile(r"([0-9a-fA-F]{40}|[0-9a-fA-F]{64})\Z")
-_ABBREVIATED = re.compile(r"[0-9a-fA-F]{7,63}\Z")
-_FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//")
+_FULL = r"([0-9a-fA-F]{40}|[0-9a-fA-F]{64})\Z"
+_ABBREVIATED = r"[0-9a-fA-F]{7,63}\Z"
+_FORBIDDEN = r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//"
 
 
 def check_reference(text: str) -> str:
@@ -41,12 +41,12 @@ def check_commit(text: str) -> str:
 
 def is_commit(text: str) -> bool:
     """Say whether the text is a full commit id (SHA-1 or SHA-256)."""
-    return bool(_FULL.match(text))
+    return bool(re.match(_FULL, text))
 
 
 def is_abbreviated(text: str) -> bool:
     """Say whether the text may be the beginning of a commit id (at least 7 digits)."""
-    return bool(_ABBREVIATED.match(text)) and not is_commit(text)
+    return bool(re.match(_ABBREVIATED, text)) and not is_commit(text)
 
 
 def _is_possible(text: str) -> bool:
@@ -55,6 +55,6 @@ def _is_possible(text: str) -> bool:
         text in {"", "@"}
         or text.startswith("-")
         or text.endswith(".")
-        or _FORBIDDEN.search(text)
+        or re.search(_FORBIDDEN, text)
         or any(not part or part.startswith(".") or part.endswith(".lock") for part in parts)
     )

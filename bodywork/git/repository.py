@@ -17,26 +17,19 @@ from bodywork.errors import SourceError
 
 Kind: TypeAlias = Literal["https", "ssh", "file"]
 
+# Patterns are texts: `re` compiles (and keeps) those that are needed, which costs at import else.
 _FORMS = "give https://…, ssh://…, git@host:path, file:///… or the path of a folder"
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)\Z", re.DOTALL)
-_AUTHORITY = re.compile(r"(?:([^/]*)@)?(\[[0-9A-Fa-f:.%]+\]|[^/@:\[\]]*)(?::([0-9]*))?(/.*)?\Z")
-_SCP = re.compile(r"(?:([^@:/]+)@)?(\[[0-9A-Fa-f:.]+\]|[^:/@\[\]]+):(?!/?:)(.+)\Z")
-_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?\Z")
-_USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.+-]*\Z")
-_USERINFO = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/\s]+)@")
-_UNCLEAR = re.compile(r"[\s\x00-\x1f]")
-_ANY_USERINFO = re.compile(r"(https?|ssh|git|ftps?|file):.*@", re.DOTALL | re.IGNORECASE)
-_HALF_SCHEME = re.compile(r"(https?|ssh|file|git|ftps?):", re.IGNORECASE)
-_PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """A user and password that stood in an `https://` URL."""
-
-    user: str = field(repr=False)
-    password: str = field(repr=False)
+_CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"
+_SCHEME = r"(?s)([A-Za-z][A-Za-z0-9+.-]*)://(.*)\Z"
+_AUTHORITY = r"(?:([^/]*)@)?(\[[0-9A-Fa-f:.%]+\]|[^/@:\[\]]*)(?::([0-9]*))?(/.*)?\Z"
+_SCP = r"(?:([^@:/]+)@)?(\[[0-9A-Fa-f:.]+\]|[^:/@\[\]]+):(?!/?:)(.+)\Z"
+_HOST = r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?\Z"
+_USER = r"[A-Za-z0-9_.][A-Za-z0-9_.+-]*\Z"
+_USERINFO = r"([A-Za-z][A-Za-z0-9+.-]*)://([^/\s]+)@"
+_UNCLEAR = r"[\s\x00-\x1f]"
+_ANY_USERINFO = r"(?is)(https?|ssh|git|ftps?|file):.*@"
+_HALF_SCHEME = r"(?i)(https?|ssh|file|git|ftps?):"
+_PERCENT = rb"%([0-9A-Fa-f]{2})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +41,15 @@ class Repository:
         text: for people and records; nothing secret.
         host: scheme, host and port of an `https://` URL, to which the credentials are bound;
             the host's name for ssh; "" for files.
-        credentials: taken out of the URL; None where there were none.
+        user, password: taken out of an `https://` URL, decoded; "" where there were none.
     """
 
     kind: Kind
     url: str
     text: str
     host: str = ""
-    credentials: Credentials | None = None
+    user: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
 
 
 def parse_repository(text: str) -> Repository:
@@ -69,7 +63,7 @@ def parse_repository(text: str) -> Repository:
     shown = _for_messages(text)
     if not text.strip():
         raise SourceError("the Git repository is empty", hint=_FORMS)
-    if _CONTROL.search(text):
+    if re.search(_CONTROL, text):
         raise SourceError(
             f"the Git repository {shown!r} has a control character in it", hint=_FORMS
         )
@@ -78,15 +72,15 @@ def parse_repository(text: str) -> Repository:
             f"the Git repository {shown!r} begins with '-'",
             hint="git would read it as an option; for a folder of that name, put ./ in front",
         )
-    if match := _SCHEME.match(text):
+    if match := re.match(_SCHEME, text):
         return _parse_url(match[1].lower(), match[2], shown)
     if _is_path(text):
         return _from_path(os.path.expanduser(text))
-    if _HALF_SCHEME.match(text) and "::" not in text:
+    if re.match(_HALF_SCHEME, text) and "::" not in text:
         raise SourceError(f"the Git repository {shown!r} is no complete URL", hint=_FORMS)
     if "::" in text and not text.startswith("["):
         raise SourceError(f"the Git repository {shown!r} names a remote helper", hint=_FORMS)
-    if match := _SCP.match(text):
+    if match := re.match(_SCP, text):
         _check_ssh(match[1] or "", match[2], shown)
         _check_path(match[3], shown)
         return Repository("ssh", text, text, host=match[2].strip("[]"))
@@ -99,7 +93,7 @@ def redact(text: str) -> str:
     In `https://` URLs that is all before the "@", since hosts take tokens as the user's name;
     in `ssh://` URLs the user is no secret, a password would be.
     """
-    return _USERINFO.sub(_redact_match, text)
+    return re.sub(_USERINFO, _redact_match, text)
 
 
 def _redact_match(match: re.Match[str]) -> str:
@@ -112,10 +106,10 @@ def _redact_match(match: re.Match[str]) -> str:
 
 def _for_messages(text: str) -> str:
     """Redact what may be no well-formed URL: then nobody knows where a password would end."""
-    match = _SCHEME.match(text)
-    if match and _AUTHORITY.match(match[2]) and not _UNCLEAR.search(text):
+    match = re.match(_SCHEME, text)
+    if match and re.match(_AUTHORITY, match[2]) and not re.search(_UNCLEAR, text):
         return redact(text)
-    return _ANY_USERINFO.sub(r"\1:***@", text)
+    return re.sub(_ANY_USERINFO, r"\1:***@", text)
 
 
 def _is_path(text: str) -> bool:
@@ -128,7 +122,7 @@ def _parse_url(scheme: str, rest: str, shown: str) -> Repository:
     if scheme not in {"https", "ssh"}:
         hint = f"use https:// instead of {scheme}://" if scheme in {"http", "git"} else _FORMS
         raise SourceError(f"Bodywork does not clone over {scheme}:// ({shown})", hint=hint)
-    match = _AUTHORITY.match(rest)
+    match = re.match(_AUTHORITY, rest)
     if match is None or not (match[4] or "").strip("/"):
         raise SourceError(f"the Git repository {shown!r} is no complete URL", hint=_FORMS)
     userinfo, host, port, path = match[1], match[2], match[3], match[4]
@@ -140,9 +134,9 @@ def _parse_url(scheme: str, rest: str, shown: str) -> Repository:
         return Repository("ssh", f"ssh://{user}{netloc}{path}", shown, host=host.strip("[]"))
     _check_host(host, shown)
     url = f"https://{netloc}{path}"
-    credentials = _parse_credentials(userinfo, shown) if userinfo else None
+    user, password = _parse_credentials(userinfo or "", shown)
     text = f"https://{'***@' if userinfo else ''}{netloc}{path}"
-    return Repository("https", url, text, host=f"https://{netloc}", credentials=credentials)
+    return Repository("https", url, text, f"https://{netloc}", user, password)
 
 
 def _parse_file(rest: str, shown: str) -> Repository:
@@ -163,7 +157,7 @@ def _from_path(path: str) -> Repository:
 
 
 def _check_host(host: str, shown: str) -> None:
-    if not host.startswith("[") and not _HOST.match(host):
+    if not host.startswith("[") and not re.match(_HOST, host):
         raise SourceError(f"the Git repository {shown!r} has no valid host name", hint=_FORMS)
 
 
@@ -174,7 +168,7 @@ def _check_ssh(userinfo: str, host: str, shown: str) -> None:
             f"the Git repository {shown!r} has a password in an SSH address",
             hint="SSH takes a key: BODYWORK_GITHUB_SSH_PRIVATE_KEY, or your own agent",
         )
-    if userinfo and not _USER.match(userinfo):
+    if userinfo and not re.match(_USER, userinfo):
         raise SourceError(f"the Git repository {shown!r} has no valid user name", hint=_FORMS)
 
 
@@ -184,17 +178,17 @@ def _check_path(path: str, shown: str) -> None:
         raise SourceError(f"the path in the Git repository {shown!r} begins with '-'", hint=_FORMS)
 
 
-def _parse_credentials(userinfo: str, shown: str) -> Credentials:
+def _parse_credentials(userinfo: str, shown: str) -> tuple[str, str]:
     user, _, password = userinfo.partition(":")
-    credentials = Credentials(_decode(user), _decode(password))
-    if _CONTROL.search(credentials.user + credentials.password):
+    user, password = _decode(user), _decode(password)
+    if re.search(_CONTROL, user + password):
         raise SourceError(
             f"the user or password in the Git repository {shown!r} has a control character",
             hint="write the characters : / @ in a password as %3A %2F %40",
         )
-    return credentials
+    return user, password
 
 
 def _decode(text: str) -> str:
-    raw = _PERCENT.sub(lambda match: bytes([int(match[1], 16)]), text.encode("utf-8"))
+    raw = re.sub(_PERCENT, lambda match: bytes([int(match[1], 16)]), text.encode("utf-8"))
     return raw.decode("utf-8", "replace")

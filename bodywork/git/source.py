@@ -4,7 +4,6 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from bodywork.git import reference as references
@@ -83,19 +82,25 @@ class GitSource:
             yield checkout
 
 
-@dataclass(frozen=True, slots=True)
 class _Fetch:
     """One checkout on its way; `git.folder` is private to it."""
 
-    git: Git
-    wanted: Wanted
-    transport: Transport
-    say: Callable[[str], None]
-    progress: bool
+    def __init__(
+        self,
+        git: Git,
+        wanted: Wanted,
+        transport: Transport,
+        say: Callable[[str], None],
+        progress: bool,
+    ) -> None:
+        self.git = git
+        self.wanted = wanted
+        self.transport = transport
+        self.say = say
+        self.progress = progress
 
     def checkout(self) -> Checkout:
         """Fetch, read what was fetched, and forget the clone."""
-        self._run("version")
         commit = self.wanted.commit
         if not commit and references.is_commit(self.wanted.reference):
             commit = self.wanted.reference.lower()
@@ -119,7 +124,7 @@ class _Fetch:
 
     def _clone(self) -> None:
         branch = [] if self.wanted.reference == "HEAD" else [f"--branch={self.wanted.reference}"]
-        self._must_run(
+        ended = self._run(
             "clone",
             *("--depth=1", "--single-branch", "--no-tags", "--template="),
             *("--no-recurse-submodules", f"--separate-git-dir={_GIT_FOLDER}"),
@@ -128,7 +133,10 @@ class _Fetch:
             "--",
             self.wanted.repository.url,
             _WORK_TREE,
+            beside=("version",),
         )
+        if ended.code:
+            raise translate(ended.lines, self.wanted)
 
     def _is_on_server(self) -> bool:
         """Say whether a branch or tag has this name, which could also begin a commit's id."""
@@ -162,6 +170,7 @@ class _Fetch:
         self._check_out(found.decode().strip())
 
     def _init(self, object_format: str) -> None:
+        self._run("version")
         self.say(f"Cloning into '{_WORK_TREE}'...")  # what `git clone` says: it is the same work
         form = () if object_format == "sha1" else (f"--object-format={object_format}",)
         places = (f"--separate-git-dir={_GIT_FOLDER}", "--", _WORK_TREE)
@@ -196,8 +205,8 @@ class _Fetch:
         if ended.code:
             raise translate(ended.lines, self.wanted)
 
-    def _run(self, *arguments: str) -> Ended:
-        return self.git.run(*arguments, say=lambda line: self.say(redact(line)))
+    def _run(self, *arguments: str, beside: tuple[str, ...] = ()) -> Ended:
+        return self.git.run(*arguments, say=lambda line: self.say(redact(line)), beside=beside)
 
 
 def _parse_tree(raw: bytes, width: int) -> dict[str, str]:

@@ -60,23 +60,34 @@ def _make_locked(root: Path) -> tuple[Path, int]:
 
 def remove_tree(folder: Path) -> None:
     """Remove a folder and all in it; links are removed, not followed. What is gone is fine."""
+    path = os.fspath(folder)
+    try:
+        _empty(path)
+    except OSError:
+        _make_writable(path)  # a stage's script may have taken the rights away
+        with contextlib.suppress(OSError):
+            _empty(path)
     with contextlib.suppress(OSError):
-        _empty(os.fspath(folder))
-    with contextlib.suppress(OSError):
-        os.rmdir(folder)
+        os.rmdir(path)
 
 
 def _empty(folder: str) -> None:
-    with contextlib.suppress(OSError):
-        os.chmod(folder, stat.S_IRWXU)  # a stage's script may have taken the rights away
     with os.scandir(folder) as entries:
         for entry in entries:
-            with contextlib.suppress(OSError):
+            if entry.is_dir(follow_symlinks=False):
+                _empty(entry.path)
+                os.rmdir(entry.path)
+            else:
+                os.unlink(entry.path)
+
+
+def _make_writable(folder: str) -> None:
+    with contextlib.suppress(OSError):
+        os.chmod(folder, stat.S_IRWXU)
+        with os.scandir(folder) as entries:
+            for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
-                    _empty(entry.path)
-                    os.rmdir(entry.path)
-                else:
-                    os.unlink(entry.path)
+                    _make_writable(entry.path)
 
 
 def _sweep(root: Path) -> None:

@@ -1,5 +1,6 @@
 """How each kind of repository is reached: the options, settings and environment that git gets."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ _HELPER = (
 )
 # The user named this folder, and Bodywork will run the code in it: that another user owns it is
 # no reason to refuse. Settings do not pass from clone to upload-pack; this does.
+# It costs a process, so only those repositories pay for it.
 _UPLOAD_PACK = "--upload-pack=git -c safe.directory='*' upload-pack"
 
 
@@ -38,20 +40,30 @@ def build_transport(
 ) -> Transport:
     """Return the way to this repository; what ssh needs is written into the private folder."""
     if repository.kind == "file":
-        return Transport(options=(_UPLOAD_PACK,))
+        return Transport(options=(_UPLOAD_PACK,) if _is_foreign(repository.url) else ())
     if repository.kind == "ssh":
         command = build_ssh_command(environment, folder)
         return Transport(
             environment={"GIT_SSH_COMMAND": command, "GIT_SSH_VARIANT": "ssh"},
             files=(folder / KEY_FILE, folder / KNOWN_HOSTS_FILE),
         )
-    if repository.credentials is None:
+    if not repository.user:
         return Transport()
     return Transport(
         # The empty one clears the user's helpers: they would be asked first, and told after.
         settings=("credential.helper=", f"credential.{repository.host}.helper={_HELPER}"),
         environment={
-            "BODYWORK_GIT_USER": repository.credentials.user,
-            "BODYWORK_GIT_PASSWORD": repository.credentials.password,
+            "BODYWORK_GIT_USER": repository.user,
+            "BODYWORK_GIT_PASSWORD": repository.password,
         },
     )
+
+
+def _is_foreign(url: str) -> bool:
+    """Say whether another user owns the folder or its .git (which may be a file or a link)."""
+    folder = url.removeprefix("file://").replace("%25", "%")
+    user = os.geteuid()
+    try:
+        return os.stat(folder).st_uid != user or os.stat(f"{folder}/.git").st_uid != user
+    except OSError:
+        return False  # a bare repository, or none: git will tell

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bodywork.errors import SourceError
 from bodywork.git import Repository, parse_repository
-from bodywork.git.repository import Credentials, redact
+from bodywork.git.repository import redact
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_password_is_taken_out_of_the_url() -> None:
     assert parsed.url == "https://example.com:8443/me/p.git"
     assert parsed.text == "https://***@example.com:8443/me/p.git"
     assert parsed.host == "https://example.com:8443"
-    assert parsed.credentials == Credentials("ada", "p@ss/:")
+    assert (parsed.user, parsed.password) == ("ada", "p@ss/:")
     assert "p@ss" not in repr(parsed)
     assert "ada" not in repr(parsed)
 
