@@ -6,6 +6,7 @@ It serves what git asks for (`git-upload-pack PATH`) to whoever holds the client
 import contextlib
 import getpass
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -36,7 +37,10 @@ class SshServer:
 
 
 def find_sshd() -> str | None:
-    """Return the server's absolute path (which it insists on), or None where there is none."""
+    """Return the server's absolute path (which it insists on), or None where there is none, or
+    where we are a user that no server lets in."""
+    if pwd.getpwuid(os.getuid()).pw_shell.endswith(("nologin", "false")):
+        return None
     return shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
 

@@ -1,5 +1,7 @@
 """Checking out over SSH and HTTPS, from real servers on this machine."""
 
+import os
+import subprocess
 from http import HTTPStatus
 from pathlib import Path
 
@@ -17,6 +19,12 @@ ENCODED = f"{USER}:s3cr%3At%40%2F%20%25"
 
 def trusted(server: SshServer) -> dict[str, str]:
     return {KEY: server.key, HOSTS: server.known_hosts}
+
+
+def processes_with(argument: str) -> list[str]:
+    """Return the command lines of all processes that were given this argument."""
+    told = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    return [line for line in told.stdout.splitlines() if argument in line]
 
 
 # -- SSH ------------------------------------------------------------------------------------------
@@ -94,6 +102,27 @@ def test_the_key_is_in_a_file_of_its_owner_and_gone_before_any_stage_could_run(
     assert list(temporary.iterdir()) == []
 
 
+def test_the_user_s_own_agent_is_asked_where_no_key_is_given(
+    take: Take, sshd: SshServer, projects: Projects, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    socket = tmp_path_factory.mktemp("a") / "s"  # such a path may have about 100 characters only
+    with subprocess.Popen(
+        ["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.PIPE, text=True
+    ) as agent:
+        assert agent.stdout is not None
+        assert agent.stdout.readline().startswith("SSH_AUTH_SOCK")  # it listens by then
+        own = {"SSH_AUTH_SOCK": str(socket)}
+        subprocess.run(
+            ["ssh-add", "-q", "-"], input=sshd.key, text=True, env=os.environ | own, check=True
+        )
+        url, hosts = sshd.url(projects.public), {HOSTS: sshd.known_hosts}
+        assert take(url, **own, **hosts).files
+        # A key that is given is the only one that counts.
+        with pytest.raises(SourceError, match="accepts none of the SSH keys"):
+            take(url, **own, **hosts, **{KEY: sshd.stranger})
+        agent.terminate()
+
+
 # -- HTTPS ----------------------------------------------------------------------------------------
 
 
@@ -122,6 +151,29 @@ def test_a_password_in_the_url_is_used_and_never_told(
     assert taken.checkout.repository == https.url("private/secret", "***")
     told = "\n".join([*taken.said, repr(taken.checkout), *taken.files.values()])
     assert all(secret not in told for secret in (USER, PASSWORD, ENCODED.partition(":")[2]))
+
+
+def test_a_password_is_in_no_argument_list_where_other_users_could_read_it(
+    environment: dict[str, str], temporary: Path, https: HttpsServer
+) -> None:
+    https.silent = True
+    source = GitSource(environment | {"GIT_SSL_CAINFO": str(https.authority)}, temporary)
+    seen: list[str] = []
+
+    def look(line: str) -> None:
+        if line.startswith("Cloning"):
+            while not https.seen:
+                assert processes_with(https.url("private/secret"))
+            seen.extend(processes_with("git"))
+            raise KeyboardInterrupt
+
+    with (
+        pytest.raises(KeyboardInterrupt),
+        source.checkout(https.url("private/secret", "ada:canary"), "main", say=look),
+    ):
+        pass
+    assert seen
+    assert not any("canary" in line for line in seen)
 
 
 def test_the_user_s_own_credential_helper_is_asked(
@@ -206,6 +258,28 @@ def test_a_server_that_never_answers_is_given_up(
         source.checkout(https.url("public"), "main", say=lambda _: None),
     ):
         pass
+    assert list(temporary.iterdir()) == []
+
+
+def test_nothing_of_git_outlives_a_checkout_that_was_given_up(
+    environment: dict[str, str], temporary: Path, https: HttpsServer
+) -> None:
+    https.silent = True
+    source = GitSource(environment | {"GIT_SSL_CAINFO": str(https.authority)}, temporary)
+
+    def stop(line: str) -> None:
+        if line.startswith("Cloning"):
+            while not https.seen:  # git's helper for https is at work: a child of a child
+                assert processes_with(https.url("public"))
+            raise KeyboardInterrupt
+
+    with (
+        pytest.raises(KeyboardInterrupt),
+        source.checkout(https.url("public"), "main", say=stop),
+    ):
+        pass
+    while processes_with(https.url("public")):
+        pass  # killed, and gone within an instant, or the time limit of the tests strikes
     assert list(temporary.iterdir()) == []
 
 
