@@ -182,7 +182,9 @@ class _Fetch:
         return self._run(_GIT, "fetch", *options, *self._options(), "--", url, *names)
 
     def _check_out(self, commit: str) -> None:
-        where = (_GIT, f"--work-tree={_WORK_TREE}")
+        # Filters (Git LFS) ask for the remote, which `git clone` would have made.
+        remote = ("-c", f"remote.origin.url={self.wanted.repository.url}")
+        where = (*remote, _GIT, f"--work-tree={_WORK_TREE}")
         self._must_run(*where, "checkout", "--quiet", "--detach", commit, "--")
 
     def _read_head(self) -> tuple[str, dict[str, str]]:

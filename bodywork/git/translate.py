@@ -138,6 +138,11 @@ _RULES = (
         "the server of {text} is too simple a web server to clone one commit from",
         "serve it with git's smart HTTP protocol, or over ssh",
     ),
+    _Rule(
+        r"filter .* failed",
+        "a filter of your git config (Git LFS?) failed on the files of {text}",
+        "its own message stands above; `git lfs env` and a plain `git clone` show the same",
+    ),
     _NO_COMMIT,
 )
 _LOCAL_HINT = "give the folder that has .git in it, or a bare repository, which you may read"

@@ -138,6 +138,35 @@ def test_a_repository_of_another_user_is_fine(take: Take, tmp_path: Path) -> Non
     assert take(tmp_path / "project").files == AT_MAIN
 
 
+@pytest.mark.parametrize("by_commit", [False, True])
+def test_a_filter_of_the_user_s_config_sees_the_remote(
+    take: Take, tmp_path: Path, environment: dict[str, str], by_commit: bool
+) -> None:
+    # As Git LFS does, which fetches a file's contents from there.
+    ids = make_project(tmp_path / "project")
+    (tmp_path / "project" / ".gitattributes").write_text("*.big filter=big\n")
+    (tmp_path / "project" / "model.big").write_text("pointer")
+    ids["main"] = commit(tmp_path / "project", "large")
+    Path(environment["HOME"], ".gitconfig").write_text(
+        '[filter "big"]\n\tsmudge = cat && echo && git config remote.origin.url\n'
+    )
+    taken = take(tmp_path / "project", "main", ids["main"] if by_commit else "")
+    assert taken.files["model.big"] == f"pointer\nfile://{tmp_path}/project\n"
+
+
+def test_a_filter_that_fails_is_told(
+    take: Take, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    make_project(tmp_path / "project")
+    (tmp_path / "project" / ".gitattributes").write_text("*.py filter=big\n")
+    commit(tmp_path / "project", "large")
+    Path(environment["HOME"], ".gitconfig").write_text(
+        '[filter "big"]\n\tsmudge = false\n\trequired = true\n'
+    )
+    with pytest.raises(SourceError, match=r"a filter of your git config \(Git LFS\?\) failed"):
+        take(tmp_path / "project")
+
+
 def test_only_committed_files_are_checked_out(take: Take, tmp_path: Path) -> None:
     make_project(tmp_path / "project")
     (tmp_path / "project" / "train" / "main.py").write_text("changed")
