@@ -1,0 +1,47 @@
+"""Train a random forest, with the best of some parameters."""
+
+import os
+
+import fsspec
+import joblib
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.model_selection import GridSearchCV
+
+
+def locate(name):
+    """Return the file system and path of one of this run's artefacts."""
+    url = f"{os.environ['ARTEFACT_STORE']}/{os.environ['BODYWORK_ORIGIN_RUN_ID']}/{name}"
+    return fsspec.core.url_to_fs(url)
+
+
+def load(name):
+    store, path = locate(name)
+    with store.open(path, "rb") as file:
+        return joblib.load(file)
+
+
+def save(name, value):
+    store, path = locate(name)
+    with store.open(path, "wb") as file:
+        joblib.dump(value, file)
+
+
+def main():
+    data = load("data.joblib")
+    search = GridSearchCV(
+        RandomForestClassifier(random_state=42),
+        {"n_estimators": [100, 200, 300], "max_depth": [2, 4, None]},
+        cv=5,
+    )
+    search.fit(data["x_train"], data["y_train"])
+    accuracy = search.score(data["x_test"], data["y_test"])
+    save(
+        "random-forest.joblib",
+        {"name": "random-forest", "model": search.best_estimator_, "accuracy": accuracy},
+    )
+    print(f"best of {len(search.cv_results_['params'])}: {search.best_params_}")
+    print(f"accuracy on flowers it has not seen: {accuracy:.3f}")
+
+
+if __name__ == "__main__":
+    main()
