@@ -25,7 +25,7 @@ class StageRun:
 
     @property
     def origin_run(self) -> str:
-        """The run under whose name stages keep what later stages read: reused stages wrote there."""
+        """The run under whose name stages keep what later stages read; reused ones wrote there."""
         return self.origin or self.run
 
     @property
