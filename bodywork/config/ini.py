@@ -85,8 +85,8 @@ class _Reader:
         name = text[1:-1].strip()
         self.section = name
         if not text.endswith("]") or not name:
-            self._complain(number, "this is no section", hint="write it as [name]")
             self.section = None
+            self._complain(number, "this is no section", hint="write it as [name]")
         elif name in self.document.sections:
             first = self.document.lines[name]
             self._complain(number, f"the section stands twice (first in line {first})")
