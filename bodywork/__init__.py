@@ -3,8 +3,7 @@
 The public names are loaded when they are first used, so that `import bodywork` costs nothing.
 """
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # as typing's, without loading it
 if TYPE_CHECKING:
     from bodywork.api import Workflow
     from bodywork.errors import BodyworkError

@@ -1,0 +1,95 @@
+"""What a supervisor is told to run for an attempt: script, environment, limits, variables."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from bodywork.local import environments
+from bodywork.local.folders import Folders
+from bodywork.local.network.addresses import Endpoint
+from bodywork.model.run import StageRun
+from bodywork.model.stage import Batch, Stage
+
+WITHOUT = (
+    "BODYWORK_GITHUB_SSH_PRIVATE_KEY",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "VIRTUAL_ENV",
+    "__PYVENV_LAUNCHER__",
+)
+
+
+def build_spec(
+    folders: Folders,
+    cache: Path,
+    attempt: StageRun,
+    stage: Stage,
+    commit: str,
+    *,
+    source: Path,
+    endpoint: Endpoint | None = None,
+) -> dict[str, Any]:
+    """Return an attempt's spec.json; it names secrets, and holds none."""
+    environment = environments.choose(cache, source / stage.name, commit)
+    limit = startup = None
+    if isinstance(stage.kind, Batch):
+        limit = stage.kind.max_completion_time_seconds
+    else:
+        startup = stage.kind.max_startup_time_seconds
+    return {
+        "uid": os.urandom(8).hex(),
+        "namespace": attempt.namespace,
+        "project": attempt.project,
+        "run": attempt.run,
+        "stage": attempt.stage,
+        "attempt": attempt.attempt,
+        "origin": attempt.origin,
+        "commit": commit,
+        "source": str(source),
+        "folder": str(stage.name),
+        "command": [environment.python, stage.script, *stage.args],
+        "limit_seconds": limit,
+        "limit_reason": f"exceeded MAX_COMPLETION_TIME_SECONDS={limit}",
+        "startup_seconds": startup,
+        "endpoint": [endpoint.address, endpoint.real_port, endpoint.port] if endpoint else None,
+        "build": {
+            "marker": environment.marker,
+            "command": environment.build_command(),
+            "limit_seconds": environments.BUILD_LIMIT_SECONDS,
+        },
+        "without": WITHOUT,
+        "environment": _variables(folders, attempt, endpoint),
+        "secrets": {each.variable: each.secret for each in stage.secrets},
+        "secrets_folder": str(folders.secrets),
+        "notes": _notes(stage),
+    }
+
+
+def _variables(folders: Folders, attempt: StageRun, endpoint: Endpoint | None) -> dict[str, str]:
+    quiet = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    services = sorted(each.name for each in folders.services.iterdir()) if quiet != "*" else []
+    no_proxy = ",".join(filter(None, [quiet, "127.0.0.0/8", "localhost", *services]))
+    variables = {
+        "BODYWORK_RUN_ID": attempt.run,
+        "BODYWORK_ORIGIN_RUN_ID": attempt.origin_run,
+        "BODYWORK_STAGE": attempt.stage,
+        "BODYWORK_ATTEMPT": str(attempt.attempt),
+        "BODYWORK_IDEMPOTENCY_KEY": attempt.idempotency_key,
+        "BODYWORK_PROJECT": attempt.project,
+        "BODYWORK_NAMESPACE": attempt.namespace,
+        "BODYWORK_LOCAL_NETWORK": str(folders.services),
+        "PYTHONUNBUFFERED": "1",
+        "NO_PROXY": no_proxy,
+        "no_proxy": no_proxy,
+    }
+    if endpoint:
+        bind = f"{endpoint.port} {endpoint.address} {endpoint.real_port}"
+        variables["BODYWORK_LOCAL_BIND"] = bind
+    return variables
+
+
+def _notes(stage: Stage) -> list[str]:
+    if isinstance(stage.kind, Batch) or stage.kind.replicas == 1:
+        return []
+    number = stage.kind.replicas
+    return [f"REPLICAS={number}: one is started on this machine; a Kubernetes cluster starts all"]

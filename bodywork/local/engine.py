@@ -1,0 +1,153 @@
+"""The embedded engine: the port `Engine`, over the folders of one namespace.
+
+Every change is made under the guard: it holds the run's lock and refuses where another controller
+has taken the run over, so that one that was paused cannot act when it goes on.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bodywork.local import processes
+from bodywork.local.folders import Folders
+from bodywork.local.jobs import Jobs
+from bodywork.local.logs import read_log
+from bodywork.local.services import Services
+from bodywork.local.spawn import Spawner
+from bodywork.local.supervisor.copying import copy_tree, remove_tree
+from bodywork.model.names import Namespace, ProjectName, RunName, StageName
+from bodywork.model.run import Checkout, LogLine, Observation, ServiceVersion, StageRun
+from bodywork.model.stage import Stage
+from bodywork.ports import Guard
+
+PROBE_SECONDS = 0.05
+BUILD_LOOK_SECONDS = 0.5
+
+
+class LocalEngine:
+    """Stages as processes on this machine.
+
+    Args:
+        root: the state folder, of all namespaces.
+        namespace: the one that this engine serves.
+        guard: see `bodywork.ports.Guard`.
+        environments: the cache folder, of all namespaces.
+    """
+
+    name = "local"
+
+    def __init__(
+        self, root: Path, namespace: Namespace, *, guard: Guard, environments: Path
+    ) -> None:
+        self.namespace = namespace
+        self._guard = guard
+        self._folders = Folders.of(root, namespace)
+        self._spawner = Spawner()
+        self._jobs = Jobs(self._folders, environments, self._spawner)
+        self._services = Services(self._folders, environments, self._spawner)
+        self._folders.services.mkdir(parents=True, exist_ok=True)
+
+    def warm_up(self) -> None:
+        """Start what will be needed soon, without waiting for it."""
+        self._spawner.warm_up()
+
+    def close(self) -> None:
+        """End the helper process of this controller; stages go on."""
+        self._spawner.close()
+
+    def publish_source(self, run: RunName, checkout: Checkout) -> None:
+        """Keep a copy of the project's files for the run's stages."""
+        source = self._folders.source(run)
+        making = source.with_name(f".source.{os.urandom(4).hex()}")
+        with self._guard(run):
+            if source.exists():
+                return
+            try:
+                os.rename(checkout.folder, making)
+            except OSError:
+                copy_tree(str(checkout.folder), str(making))
+            remove_tree(str(making / ".git"))
+            making.rename(source)
+
+    def release(self, run: RunName) -> None:
+        """Drop the run's source and the work trees of its batch stages."""
+        with self._guard(run):
+            remove_tree(str(self._folders.source(run)))
+            for attempt in self._attempts(run):
+                if not processes.look(attempt).alive:
+                    remove_tree(str(attempt / "work"))
+
+    def forget(self, run: RunName) -> None:
+        """Remove all attempts, logs and sources of the run; not a live service."""
+        for attempt in self._attempts(run):
+            processes.remove(attempt)
+        remove_tree(str(self._folders.run(run) / "attempts"))
+        remove_tree(str(self._folders.source(run)))
+        self._services.forget(run)
+
+    def ensure_job(self, attempt: StageRun, stage: Stage, commit: str, image: str) -> str:
+        """Start the attempt unless it ever was."""
+        with self._guard(attempt.run):
+            return self._jobs.ensure(attempt, stage, commit)
+
+    def observe_job(self, attempt: StageRun) -> Observation:
+        """Look at the attempt."""
+        return self._jobs.observe(attempt)
+
+    def stop_job(self, attempt: StageRun) -> None:
+        """End the attempt."""
+        with self._guard(attempt.run):
+            self._jobs.stop(attempt)
+
+    def live_version(self, project: ProjectName, stage: StageName) -> ServiceVersion | None:
+        """Return the version that answers under the service's name."""
+        return self._services.live_version(project, stage)
+
+    def ensure_version(self, attempt: StageRun, stage: Stage, commit: str, image: str) -> str:
+        """Start the attempt as a version beside the live one."""
+        with self._guard(attempt.run):
+            return self._services.ensure(attempt, stage, commit)
+
+    def observe_version(self, attempt: StageRun) -> Observation:
+        """Look at the version."""
+        return self._services.observe(attempt)
+
+    def accept_version(self, attempt: StageRun) -> None:
+        """Put the version into the place of the live one."""
+        with self._guard(attempt.run):
+            self._services.accept(attempt)
+
+    def restore_version(self, attempt: StageRun, previous: ServiceVersion | None) -> Observation:
+        """Take the next step back to the version before."""
+        with self._guard(attempt.run):
+            return self._services.restore(attempt, previous)
+
+    def settle(self, project: ProjectName, stage: StageName, keep: Sequence[str]) -> None:
+        """Drop the files of old versions."""
+        self._services.settle(project, stage, tuple(keep))
+
+    def wait(self, attempts: Sequence[StageRun], timeout: float | None) -> None:
+        """Block until an attempt has ended, a service wants to be probed, or the time is up."""
+        folders = []
+        waits = [] if timeout is None else [timeout]
+        for attempt in attempts:
+            version = self._folders.version(attempt)
+            if version.exists():
+                running = processes.look(version).status.get("phase") == "running"
+                waits.append(PROBE_SECONDS if running else BUILD_LOOK_SECONDS)
+                folders.append(version)
+            else:
+                folders.append(self._folders.attempt(attempt))
+        processes.await_end(folders, min(waits) if waits else None)
+
+    def read_log(
+        self, attempt: StageRun, after: int = 0, *, follow: bool = False
+    ) -> Iterator[LogLine]:
+        """Yield the attempt's log lines."""
+        version = self._folders.version(attempt)
+        folder = version if version.exists() else self._folders.attempt(attempt)
+        return read_log(folder, after, follow=follow)
+
+    def _attempts(self, run: RunName) -> list[Path]:
+        folder = self._folders.run(run) / "attempts"
+        return [each for each in folder.glob("*/*") if not each.name.startswith(".")]

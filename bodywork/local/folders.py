@@ -1,0 +1,93 @@
+"""Where the embedded engine keeps what, as one class of paths.
+
+::
+
+    <state>/namespaces/<namespace>/
+        runs/<run>/                     the run's record (the checkpoint store's files) and:
+            source/                     the project at the run's commit, while it runs
+            attempts/<stage>/<n>/       one attempt of a batch stage
+        services/<project--stage>/
+            live.json                   which version answers
+            versions/<run>-<n>/         one version: an attempt of a service stage
+        secrets/<name>.json             mode 0600
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bodywork.model.names import service_name
+from bodywork.model.run import StageRun
+
+
+def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the folder of all namespaces: BODYWORK_HOME, or the platform's place for state."""
+    if environ.get("BODYWORK_HOME"):
+        return Path(environ["BODYWORK_HOME"]).absolute()
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Application Support/bodywork"
+    return Path(environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "bodywork"
+
+
+def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the folder of what can be made again: environments."""
+    if environ.get("BODYWORK_HOME"):
+        return Path(environ["BODYWORK_HOME"]).absolute() / "cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Caches/bodywork"
+    return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bodywork"
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """The folders of one namespace."""
+
+    root: Path
+
+    @classmethod
+    def of(cls, state: Path, namespace: str) -> "Folders":
+        """Return a namespace's folders."""
+        return cls(state / "namespaces" / namespace)
+
+    @property
+    def runs(self) -> Path:
+        """The runs' records."""
+        return self.root / "runs"
+
+    @property
+    def services(self) -> Path:
+        """The services."""
+        return self.root / "services"
+
+    @property
+    def secrets(self) -> Path:
+        """The secrets."""
+        return self.root / "secrets"
+
+    def run(self, run: str) -> Path:
+        """Return a run's folder."""
+        return self.runs / run
+
+    def source(self, run: str) -> Path:
+        """Return the project's files for a run."""
+        return self.run(run) / "source"
+
+    def attempt(self, attempt: StageRun) -> Path:
+        """Return the folder of an attempt of a batch stage."""
+        return self.run(attempt.run) / "attempts" / attempt.stage / str(attempt.attempt)
+
+    def service(self, project: str, stage: str) -> Path:
+        """Return a service's folder."""
+        return self.services / service_name(project, stage)
+
+    def version(self, attempt: StageRun) -> Path:
+        """Return the folder of an attempt of a service stage."""
+        versions = self.service(attempt.project, attempt.stage) / "versions"
+        return versions / version_id(attempt)
+
+
+def version_id(attempt: StageRun) -> str:
+    """Return the engine's name for the version that an attempt makes."""
+    return f"{attempt.run}-{attempt.attempt}"

@@ -1,0 +1,57 @@
+"""Reading the log that a supervisor writes: a line each, `TIME TEXT`."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bodywork.local import processes
+from bodywork.local.supervisor import files
+from bodywork.model.run import LogLine
+
+TAIL_LINES = 20
+TAIL_COLUMNS = 200
+LOOK_SECONDS = 0.2
+NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def read_log(folder: Path, after: int, *, follow: bool) -> Iterator[LogLine]:
+    """Yield the lines after that position; with `follow`, until the attempt has ended."""
+    position, rest = 0, b""
+    if not (folder / files.LOG).exists():
+        return
+    with (folder / files.LOG).open("rb") as file:
+        while True:
+            over = not follow or not files.is_held(str(folder))
+            for chunk in iter(lambda: file.read(1 << 16), b""):
+                lines = (rest + chunk).split(b"\n")
+                rest = lines.pop()
+                for line in lines:
+                    position += 1
+                    if position > after:
+                        yield _parse(position, line)
+            if over:
+                break
+            processes.await_end([folder], LOOK_SECONDS)
+
+
+def read_tail(folder: Path, secrets: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the last lines, bounded, without the values of secrets."""
+    last = deque(read_log(folder, 0, follow=False), maxlen=TAIL_LINES)
+    hidden = sorted((value for value in secrets if value), key=len, reverse=True)
+    found = []
+    for line in last:
+        text = line.text
+        for value in hidden:
+            text = text.replace(value, "***")
+        found.append(text[:TAIL_COLUMNS])
+    return tuple(found)
+
+
+def _parse(position: int, line: bytes) -> LogLine:
+    stamp, _, text = line.decode("utf-8", "replace").partition(" ")
+    try:
+        at = datetime.fromisoformat(stamp)
+    except ValueError:
+        at, text = NO_TIME, line.decode("utf-8", "replace")
+    return LogLine(position, at, text)

@@ -1,0 +1,142 @@
+"""An attempt's folder, seen from the controller: laid out, started, looked at, ended.
+
+Jobs and versions of services are the same to it; what their ends mean is for the callers. Whether a
+supervisor lives is told by its lock; a process id alone is never believed.
+"""
+
+import os
+import select
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bodywork.local.supervisor import files
+from bodywork.local.supervisor.child import kill_group
+from bodywork.local.supervisor.copying import remove_tree
+
+STOP_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What is seen of an attempt's folder.
+
+    Attributes:
+        known: whether it was ever laid out.
+        alive: whether its supervisor lives.
+        spec, status: what its files say; empty where there are none.
+    """
+
+    known: bool
+    alive: bool
+    spec: dict[str, Any]
+    status: dict[str, Any]
+
+    @property
+    def uid(self) -> str:
+        """The identity that the folder was given when it was laid out."""
+        return str(self.spec.get("uid", ""))
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When the script started."""
+        return _moment(self.status.get("started_at"))
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it ended for good."""
+        return _moment(self.status.get("ended_at"))
+
+    @property
+    def ended(self) -> bool:
+        """Whether the supervisor recorded the end."""
+        return self.status.get("phase") == "ended"
+
+
+def lay_out(folder: Path, spec: dict[str, Any]) -> bool:
+    """Make an attempt's folder with all its files, or nothing; return False if it is there."""
+    if folder.exists():
+        return False
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    making = folder.with_name(f".{folder.name}.{os.urandom(4).hex()}")
+    making.mkdir(mode=0o700)
+    os.mkfifo(making / files.WAKE, 0o600)
+    os.mkfifo(making / files.CONTROL, 0o600)
+    files.write_json(str(making / files.SPEC), spec)
+    try:
+        making.rename(folder)
+    except OSError:
+        remove_tree(str(making))
+        return False
+    return True
+
+
+def look(folder: Path) -> Sight:
+    """Look at an attempt; a stage whose supervisor was killed is ended on the way."""
+    spec = files.read_json(str(folder / files.SPEC))
+    if spec is None:
+        return Sight(known=False, alive=False, spec={}, status={})
+    alive = files.is_held(str(folder))
+    status = files.read_json(str(folder / files.STATUS)) or {}
+    if not alive and status.get("phase") != "ended":
+        _end_orphans(status)
+    return Sight(known=True, alive=alive, spec=spec, status=status)
+
+
+def was_claimed(folder: Path) -> bool:
+    """Say whether a supervisor has ever begun with the attempt."""
+    return (folder / files.CLAIM).exists()
+
+
+def stop(folder: Path) -> None:
+    """End the attempt, and return when nothing of it runs."""
+    deadline = time.monotonic() + STOP_SECONDS
+    while files.is_held(str(folder)) and time.monotonic() < deadline:
+        files.send_command(str(folder), files.STOP)
+        await_end([folder], 1.0)
+    look(folder)
+
+
+def await_end(folders: Sequence[Path], timeout: float | None) -> None:
+    """Block until the supervisor of one of the attempts has gone, or for that many seconds.
+
+    An attempt whose supervisor is not there returns at once.
+    """
+    poll = select.poll()
+    opened = []
+    try:
+        for folder in folders:
+            try:
+                wake = os.open(folder / files.WAKE, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            except FileNotFoundError:
+                return
+            opened.append(wake)
+            if not files.is_held(str(folder)):
+                return
+            poll.register(wake, 0)
+        poll.poll(None if timeout is None else max(0, round(timeout * 1000)))
+    finally:
+        for wake in opened:
+            os.close(wake)
+
+
+def remove(folder: Path) -> None:
+    """End the attempt and remove its folder."""
+    if folder.exists():
+        stop(folder)
+        remove_tree(str(folder))
+
+
+def _end_orphans(status: dict[str, Any]) -> None:
+    """Kill the process group of a supervisor that is gone, if it is still the one we started."""
+    pid = status.get("pid")
+    if pid and files.started_at(pid) and files.started_at(pid) == status.get("pid_started_at"):
+        kill_group(pid, signal.SIGKILL)
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

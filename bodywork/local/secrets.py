@@ -1,0 +1,37 @@
+"""Secrets as files of mode 0600 in a folder of mode 0700, a file each."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from bodywork.local.supervisor.files import read_json, write_json
+
+
+def read_secret(folder: Path, name: str) -> Mapping[str, str] | None:
+    """Return a secret's keys and values; None where there is none of that name."""
+    found = read_json(str(folder / f"{name}.json"))
+    return None if found is None else dict(found)
+
+
+def write_secret(folder: Path, name: str, data: Mapping[str, str]) -> None:
+    """Replace a secret by this one."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_json(str(folder / f"{name}.json"), dict(data))
+
+
+def names_of(folder: Path) -> list[str]:
+    """Return the secrets' names, sorted."""
+    try:
+        return sorted(name.removesuffix(".json") for name in os.listdir(folder) if name[0] != ".")
+    except FileNotFoundError:
+        return []
+
+
+def values_of(folder: Path, wanted: Mapping[str, str]) -> list[str]:
+    """Return the values behind variable → secret; those that are not there are left out."""
+    found = []
+    for variable, name in wanted.items():
+        data = read_secret(folder, name) or {}
+        if variable in data:
+            found.append(data[variable])
+    return found

@@ -1,0 +1,239 @@
+"""Services: versions that are proven beside the live one, then put in its place, or not.
+
+`live.json` says which version answers under the service's name; replacing it is the switch. The
+version before it is ended after the switch, and its folder is kept, so that it can come back.
+"""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from bodywork.errors import EngineError
+from bodywork.local import processes
+from bodywork.local.commands import build_spec
+from bodywork.local.folders import Folders, version_id
+from bodywork.local.jobs import lost, require_source, tail
+from bodywork.local.network import addresses
+from bodywork.local.network.addresses import Endpoint
+from bodywork.local.spawn import Spawner
+from bodywork.local.supervisor import files
+from bodywork.local.supervisor.copying import remove_tree
+from bodywork.model.names import RunName, StageName, service_name
+from bodywork.model.run import Observation, Phase, ServiceVersion, StageRun
+from bodywork.model.stage import Service, Stage
+
+PROVING_SECONDS = 1.0
+LIVE = "live.json"
+
+
+class Services:
+    """The services of one namespace."""
+
+    def __init__(self, folders: Folders, cache: Path, spawner: Spawner) -> None:
+        self._folders = folders
+        self._cache = cache
+        self._spawner = spawner
+        self._answering: dict[Path, float] = {}
+
+    def live_version(self, project: str, stage: str) -> ServiceVersion | None:
+        """Return the version that answers under the service's name."""
+        live = read_live(self._folders.service(project, stage))
+        return version_of(live) if live else None
+
+    def ensure(self, attempt: StageRun, stage: Stage, commit: str) -> str:
+        """Start the attempt as a version, unless it ever was; return its uid."""
+        folder = self._folders.version(attempt)
+        if not folder.exists():
+            source = require_source(self._folders, attempt)
+            endpoint = self._endpoint(attempt, stage)
+            spec = build_spec(
+                self._folders, self._cache, attempt, stage, commit, source=source, endpoint=endpoint
+            )
+            processes.lay_out(folder, spec)
+        if not processes.was_claimed(folder):
+            require_source(self._folders, attempt)
+            _refuse_stranger(endpoint_of(processes.look(folder).spec))
+            self._spawner.supervise(folder)
+        return processes.look(folder).uid
+
+    def observe(self, attempt: StageRun) -> Observation:
+        """Look at a version: does it run, does it answer, has it for long enough?"""
+        folder = self._folders.version(attempt)
+        sight = processes.look(folder)
+        if not sight.known:
+            return Observation(Phase.ABSENT)
+        if sight.ended:
+            return self._failed(folder, sight, _why_it_ended(sight.status))
+        if not sight.alive:
+            return lost(self._folders, folder, sight)
+        if sight.status.get("phase") != "running":
+            return Observation(Phase.PENDING, uid=sight.uid)
+        return self._prove(folder, sight)
+
+    def accept(self, attempt: StageRun) -> None:
+        """Make the version the live one, then end those before it."""
+        folder = self._folders.version(attempt)
+        service = self._folders.service(attempt.project, attempt.stage)
+        self._switch(service, folder)
+        files.send_command(str(folder), files.KEEP)
+        for other in _versions(service):
+            if other != folder and files.is_held(str(other)):
+                processes.stop(other)
+
+    def restore(self, attempt: StageRun, previous: ServiceVersion | None) -> Observation:
+        """Take the next step towards `previous` being live and nothing of `attempt` running."""
+        service = self._folders.service(attempt.project, attempt.stage)
+        ours = self._folders.version(attempt)
+        live = read_live(service)
+        if (
+            live
+            and live["id"] != version_id(attempt)
+            and (not previous or live["id"] != previous.id)
+        ):
+            processes.stop(ours)
+            return Observation(Phase.READY, reason=f"run {live['run']} has deployed it since")
+        if previous is None:
+            (service / LIVE).unlink(missing_ok=True)
+            processes.stop(ours)
+            return Observation(Phase.ABSENT)
+        return self._bring_back(service, ours, previous)
+
+    def settle(self, project: str, stage: str, keep: tuple[str, ...]) -> None:
+        """Drop the files of versions that are neither live nor to be kept; their logs stay."""
+        service = self._folders.service(project, stage)
+        live = read_live(service)
+        kept = {*keep, live["id"] if live else ""}
+        for version in _versions(service):
+            if version.name not in kept and not files.is_held(str(version)):
+                remove_tree(str(version / files.WORK))
+
+    def forget(self, run: str) -> None:
+        """Remove a run's versions, except one that is live."""
+        if not self._folders.services.exists():
+            return
+        for service in self._folders.services.iterdir():
+            live = read_live(service)
+            for version in _versions(service):
+                spec = processes.look(version).spec
+                if spec.get("run") == run and not (live and live["id"] == version.name):
+                    processes.remove(version)
+
+    def _prove(self, folder: Path, sight: processes.Sight) -> Observation:
+        endpoint = endpoint_of(sight.spec)
+        started = sight.status["started_at"]
+        seen = Observation(Phase.RUNNING, uid=sight.uid, started_at=sight.started_at)
+        if addresses.answers(endpoint):
+            since = self._answering.setdefault(folder, time.monotonic())
+            live = read_live(folder.parent.parent)
+            is_live = bool(live and live["id"] == folder.name)
+            if is_live or time.monotonic() - since >= PROVING_SECONDS:
+                return Observation(
+                    Phase.READY, sight.uid, started_at=sight.started_at, address=endpoint.url
+                )
+            return seen
+        self._answering.pop(folder, None)
+        limit = sight.spec["startup_seconds"]
+        if time.time() - started < limit:
+            return seen
+        return self._failed(folder, sight, _why_it_is_late(endpoint, limit))
+
+    def _failed(self, folder: Path, sight: processes.Sight, reason: str) -> Observation:
+        return Observation(
+            Phase.FAILED,
+            uid=sight.uid,
+            reason=reason,
+            exit_code=sight.status.get("exit_code"),
+            final=bool(sight.status.get("final")),
+            started_at=sight.started_at,
+            ended_at=sight.ended_at,
+            tail=tail(self._folders, folder, sight),
+        )
+
+    def _bring_back(self, service: Path, ours: Path, previous: ServiceVersion) -> Observation:
+        folder = service / "versions" / previous.id
+        if not (folder / files.WORK).exists():
+            return Observation(Phase.FAILED, reason=f"the files of version {previous.id} are gone")
+        endpoint = endpoint_of(processes.look(folder).spec)
+        if not files.is_held(str(folder)):
+            self._revive(folder)
+        if not addresses.answers(endpoint):
+            return Observation(Phase.RUNNING)
+        self._switch(service, folder)
+        processes.stop(ours)
+        return Observation(Phase.READY, address=endpoint.url)
+
+    def _revive(self, folder: Path) -> None:
+        """Start an ended version anew, from the files it ran with."""
+        spec = files.read_json(str(folder / files.SPEC))
+        files.write_json(str(folder / files.SPEC), {**spec, "prepared": True, "keep": True})
+        (folder / files.CLAIM).unlink(missing_ok=True)
+        self._spawner.supervise(folder)
+
+    def _switch(self, service: Path, folder: Path) -> None:
+        spec = processes.look(folder).spec
+        endpoint = endpoint_of(spec)
+        live = {
+            "id": folder.name,
+            "run": spec["run"],
+            "stage": spec["stage"],
+            "commit": spec["commit"],
+            "address": endpoint.address,
+            "real_port": endpoint.real_port,
+            "port": endpoint.port,
+        }
+        if read_live(service) != live:
+            files.write_json(str(service / LIVE), live)
+
+    def _endpoint(self, attempt: StageRun, stage: Stage) -> Endpoint:
+        if not isinstance(stage.kind, Service):
+            raise EngineError(f"stage {stage.name} is no service")
+        service = service_name(attempt.project, attempt.stage)
+        return addresses.choose(stage.kind.port, attempt.namespace, service, version_id(attempt))
+
+
+def read_live(service: Path) -> dict[str, Any] | None:
+    """Return what is said of a service's live version; None where there is none."""
+    found = files.read_json(str(service / LIVE))
+    return None if found is None else dict(found)
+
+
+def version_of(live: dict[str, Any]) -> ServiceVersion:
+    """Return the version that a live.json names."""
+    return ServiceVersion(
+        live["id"], RunName(live["run"]), StageName(live["stage"]), live["commit"]
+    )
+
+
+def endpoint_of(spec: dict[str, Any]) -> Endpoint:
+    """Return where a version listens."""
+    return Endpoint(*spec["endpoint"])
+
+
+def _versions(service: Path) -> list[Path]:
+    try:
+        names = sorted(os.listdir(service / "versions"))
+    except FileNotFoundError:
+        return []
+    return [service / "versions" / name for name in names if name[0] != "."]
+
+
+def _refuse_stranger(endpoint: Endpoint) -> None:
+    stranger = addresses.find_stranger(endpoint)
+    if stranger:
+        raise EngineError(
+            f"port {endpoint.port} is held by {stranger}; hint: end it, or choose another PORT"
+        )
+
+
+def _why_it_ended(status: dict[str, Any]) -> str:
+    if status["reason"]:
+        return str(status["reason"])
+    return "the script ended (exit code 0); a service's must not"
+
+
+def _why_it_is_late(endpoint: Endpoint, limit: int) -> str:
+    return (
+        f"did not answer on port {endpoint.port} within MAX_STARTUP_TIME_SECONDS={limit}; hint: "
+        "does it listen on 0.0.0.0? What listens on 127.0.0.1 cannot be reached on a cluster either"
+    )

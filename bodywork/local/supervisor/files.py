@@ -1,0 +1,77 @@
+"""The files of an attempt's folder, as both sides read and write them."""
+
+import fcntl
+import json
+import os
+from typing import Any
+
+SPEC, STATUS, LOCK, CLAIM = "spec.json", "status.json", "lock", "claim"
+WAKE, CONTROL, LOG, WORK = "wake", "control", "log", "work"
+STOP, KEEP = b"s", b"k"
+"""Commands: end the script; from now on, start it again when it ends."""
+
+
+def write_json(path: str, value: Any) -> None:
+    """Replace a file by this value, atomically, readable by its owner only."""
+    temporary = f"{path}.{os.getpid()}"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.write(descriptor, json.dumps(value, ensure_ascii=False).encode())
+    finally:
+        os.close(descriptor)
+    os.replace(temporary, path)
+
+
+def read_json(path: str) -> Any:
+    """Return a file's value; None where there is no such file."""
+    try:
+        with open(path, "rb") as file:
+            return json.loads(file.read())
+    except FileNotFoundError:
+        return None
+
+
+def is_held(folder: str) -> bool:
+    """Say whether a supervisor holds the folder's lock, and so is alive."""
+    try:
+        descriptor = os.open(os.path.join(folder, LOCK), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def send_command(folder: str, command: bytes) -> bool:
+    """Give a command to the folder's supervisor; return whether there is one to hear it."""
+    try:
+        descriptor = os.open(os.path.join(folder, CONTROL), os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        os.write(descriptor, command)
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def started_at(pid: int) -> str:
+    """Return when a process began, in words that no later one of its id shares; "" if gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[19].decode()
+    except FileNotFoundError:
+        pass
+    if os.path.isdir("/proc/self"):
+        return ""
+    import subprocess  # macOS has no /proc
+
+    done = subprocess.run(
+        ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip()

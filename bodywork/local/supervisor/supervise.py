@@ -1,0 +1,230 @@
+"""One supervisor: prepares, starts, watches, ends and records one attempt."""
+
+import fcntl
+import os
+import selectors
+import signal
+import time
+from typing import Any
+
+from bodywork.local.supervisor import child, files
+from bodywork.local.supervisor.copying import copy_tree
+from bodywork.local.supervisor.log import Log
+
+GRACE_SECONDS = 5.0
+STEADY_SECONDS = 10.0
+LONGEST_PAUSE_SECONDS = 60.0
+_CHUNK = 1 << 16
+
+
+class Supervisor:
+    """Everything about one attempt; `run` is called once, in a process of its own."""
+
+    def __init__(self, folder: str, spec: dict[str, Any]) -> None:
+        self.folder = folder
+        self.spec = spec
+        self.log = Log(self._path(files.LOG))
+        self.status: dict[str, Any] = {"phase": "pending", "uid": spec["uid"], "restarts": 0}
+        self.selector = selectors.DefaultSelector()
+        self.keep = bool(spec.get("keep"))
+        self.stopping = ""
+        self._children, self._signal = os.pipe()
+        os.set_blocking(self._children, False)
+        os.set_blocking(self._signal, False)
+
+    def run(self) -> None:
+        """Carry the attempt to its end."""
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._signal, warn_on_full_buffer=False)
+        control = os.open(self._path(files.CONTROL), os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        self.selector.register(control, selectors.EVENT_READ, "control")
+        self.selector.register(self._children, selectors.EVENT_READ, "child")
+        if self._prepare():
+            self._serve()
+
+    def _prepare(self) -> bool:
+        """Lay out the work tree and the environment; record the end where that fails."""
+        self._record()
+        try:
+            if not self.spec.get("prepared"):
+                copy_tree(self.spec["source"], self._path(files.WORK))
+            self.environment = self._environment()
+        except OSError as error:
+            return self._refuse(f"its files cannot be copied: {error.strerror}", final=False)
+        except LookupError as error:
+            return self._refuse(str(error.args[0]), final=True)
+        for note in self.spec["notes"]:
+            self.log.say(note)
+        build = self.spec.get("build")
+        if not build or os.path.exists(build["marker"]):
+            return True
+        code = self._watch(build["command"], build["limit_seconds"], dict(os.environ))
+        if code == 0:
+            return True
+        why = self.stopping or f"its requirements cannot be installed (exit code {code})"
+        return self._refuse(why, final=not self.stopping, code=code)
+
+    def _serve(self) -> None:
+        """Run the script; again and again for an accepted service."""
+        pause = 0.5
+        while True:
+            began = time.monotonic()
+            self.status |= {"phase": "running", "started_at": time.time()}
+            code = self._watch(self.spec["command"], self.spec["limit_seconds"], self.environment)
+            if self.stopping or not self.keep:
+                break
+            pause = 0.5 if time.monotonic() - began > STEADY_SECONDS else min(2 * pause, 60.0)
+            self.status["restarts"] += 1
+            self.log.say(f"ended with {_how(code)}; starting it again in {pause:g} s")
+            self._record()
+            if not self._pause(pause):
+                break
+        self._end(code, self.stopping or ("" if code == 0 else _how(code)))
+
+    def _watch(
+        self, command: list[str], limit_seconds: float | None, environment: dict[str, str]
+    ) -> int:
+        """Run a command to its end, within its limit; return its exit code, -n for a signal."""
+        reading, writing = os.pipe()
+        os.set_blocking(reading, False)
+        folder = os.path.join(self._path(files.WORK), self.spec["folder"])
+        pid = child.start(command, folder, environment, writing)
+        os.close(writing)
+        self.status |= {"pid": pid, "pid_started_at": files.started_at(pid)}
+        self._record()
+        self.selector.register(reading, selectors.EVENT_READ, "output")
+        try:
+            code = self._await(pid, reading, limit_seconds)
+        finally:
+            self._forget(reading)
+            child.kill_group(pid, signal.SIGKILL)
+            self._drain(reading)
+            os.close(reading)
+            self.log.flush()
+        return code
+
+    def _await(self, pid: int, reading: int, limit_seconds: float | None) -> int:
+        deadline = time.monotonic() + limit_seconds if limit_seconds else None
+        killing: float | None = None
+        told = False
+        while True:
+            now = time.monotonic()
+            if deadline is not None and now >= deadline and not self.stopping:
+                self.stopping = str(self.spec["limit_reason"])
+            if self.stopping and not told:
+                child.kill_group(pid, signal.SIGTERM)
+                told, killing = True, now + GRACE_SECONDS
+            if killing is not None and now >= killing:
+                child.kill_group(pid, signal.SIGKILL)
+                killing = None
+            ends = [end for end in (None if told else deadline, killing) if end is not None]
+            for key, _ in self.selector.select(max(0.0, min(ends) - now) if ends else None):
+                self._handle(key.data, key.fd, reading)
+            found, status = os.waitpid(pid, os.WNOHANG)
+            if found:
+                return os.waitstatus_to_exitcode(status)
+
+    def _handle(self, kind: str, descriptor: int, reading: int) -> None:
+        if kind == "output":
+            if not self._drain(reading):
+                self._forget(reading)
+        elif kind == "control":
+            self._obey(os.read(descriptor, _CHUNK))
+        elif kind == "child":
+            os.read(descriptor, _CHUNK)
+
+    def _obey(self, commands: bytes) -> None:
+        if files.KEEP in commands:
+            self.keep = True
+        if files.STOP in commands:
+            self.stopping = "stopped"
+
+    def _forget(self, reading: int) -> None:
+        """Watch an output no more; it may have been closed before its process ended."""
+        if reading in self.selector.get_map():
+            self.selector.unregister(reading)
+
+    def _drain(self, reading: int) -> bool:
+        """Take what is there; return False at the end of the output."""
+        while True:
+            try:
+                chunk = os.read(reading, _CHUNK)
+            except BlockingIOError:
+                return True
+            if not chunk:
+                return False
+            self.log.feed(chunk)
+
+    def _pause(self, seconds: float) -> bool:
+        """Wait before a restart; return False where a command to stop came."""
+        deadline = time.monotonic() + seconds
+        while not self.stopping and (left := deadline - time.monotonic()) > 0:
+            for key, _ in self.selector.select(left):
+                self._handle(key.data, key.fd, -1)
+        return not self.stopping
+
+    def _environment(self) -> dict[str, str]:
+        """The user's own variables, less what is not for stages, plus the stage's."""
+        kept = {key: value for key, value in os.environ.items() if key not in self.spec["without"]}
+        return {**kept, **self.spec["environment"], **self._secrets()}
+
+    def _secrets(self) -> dict[str, str]:
+        """Read the secrets' values. Raises `LookupError` with what a person can do."""
+        found = {}
+        for variable, secret in self.spec["secrets"].items():
+            values = files.read_json(os.path.join(self.spec["secrets_folder"], f"{secret}.json"))
+            if values is None or variable not in values:
+                missing = "does not exist" if values is None else f"has no key {variable}"
+                verb = "create" if values is None else "update"
+                raise LookupError(
+                    f"the secret {secret} {missing}; hint: bodywork secret {verb} "
+                    f"--namespace={self.spec['namespace']} --name={secret} --data {variable}=…"
+                )
+            found[variable] = values[variable]
+        return found
+
+    def _refuse(self, reason: str, *, final: bool, code: int | None = None) -> bool:
+        self.log.say(reason)
+        self.status["final"] = final
+        self._end(code, reason)
+        return False
+
+    def _end(self, code: int | None, reason: str) -> None:
+        self.status |= {
+            "phase": "ended", "exit_code": code, "reason": reason, "ended_at": time.time()
+        }  # fmt: skip
+        self._record()
+
+    def _record(self) -> None:
+        files.write_json(self._path(files.STATUS), self.status)
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self.folder, name)
+
+
+def _how(code: int) -> str:
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"signal {signal.Signals(-code).name}"
+    except ValueError:
+        return f"signal {-code}"
+
+
+def claim(folder: str) -> bool:
+    """Become the folder's one supervisor: hold its lock, and be the first that ever did.
+
+    Returns False where the attempt has been started before, or is being started by another.
+    """
+    if os.path.exists(os.path.join(folder, files.CLAIM)):
+        return False
+    lock = os.open(os.path.join(folder, files.LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.open(os.path.join(folder, files.WAKE), os.O_RDWR | os.O_CLOEXEC)
+        os.close(os.open(os.path.join(folder, files.CLAIM), flags, 0o600))
+    except (BlockingIOError, FileExistsError):
+        os.close(lock)
+        return False
+    return True
