@@ -27,7 +27,7 @@ class HttpsServer:
         authority: file with the certificate of the authority (for GIT_SSL_CAINFO).
         refuse: a status to answer with instead of serving; None to serve.
         silent: set, to take requests and never answer them, until it is cleared.
-        seen: paths asked for.
+        seen: paths asked for; `asked` is set with the first.
     """
 
     root: Path
@@ -37,6 +37,7 @@ class HttpsServer:
     silent: bool = False
     stopped: threading.Event = field(default_factory=threading.Event)
     seen: list[str] = field(default_factory=list)
+    asked: threading.Event = field(default_factory=threading.Event)
 
     def url(self, path: str, userinfo: str = "") -> str:
         """Return the address of a repository, given relative to the root."""
@@ -106,6 +107,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         self.served.seen.append(self.path)
+        self.served.asked.set()
         if self.served.silent:
             self.served.stopped.wait()
         elif self.served.refuse is not None:

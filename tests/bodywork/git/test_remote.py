@@ -162,8 +162,7 @@ def test_a_password_is_in_no_argument_list_where_other_users_could_read_it(
 
     def look(line: str) -> None:
         if line.startswith("Cloning"):
-            while not https.seen:
-                assert processes_with(https.url("private/secret"))
+            assert https.asked.wait(60)
             seen.extend(processes_with("git"))
             raise KeyboardInterrupt
 
@@ -269,8 +268,8 @@ def test_nothing_of_git_outlives_a_checkout_that_was_given_up(
 
     def stop(line: str) -> None:
         if line.startswith("Cloning"):
-            while not https.seen:  # git's helper for https is at work: a child of a child
-                assert processes_with(https.url("public"))
+            assert https.asked.wait(60)  # git's helper for https is at work: a child of a child
+            assert processes_with(https.url("public"))
             raise KeyboardInterrupt
 
     with (
