@@ -1,5 +1,6 @@
 """The stage's own process: a group of its own, which dies with its supervisor."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -18,8 +19,12 @@ def start(command: list[str], folder: str, environment: dict[str, str], output: 
         OSError: it cannot be forked. (A command that cannot be executed ends with code 127.)
     """
     supervisor = os.getpid()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # it must not get lost in between
     pid = os.fork()
     if pid:
+        with contextlib.suppress(OSError):
+            os.setpgid(pid, pid)  # also here: whoever comes first, the group is there
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         return pid
     try:
         os.setpgid(0, 0)
@@ -30,6 +35,7 @@ def start(command: list[str], folder: str, environment: dict[str, str], output: 
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGPIPE):
             signal.signal(number, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(output, 1)
         os.dup2(output, 2)

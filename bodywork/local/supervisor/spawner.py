@@ -45,16 +45,16 @@ def _detach(folder: str, channel: socket.socket) -> None:
 def _supervise(folder: str, channel: socket.socket) -> None:
     try:
         spec = files.read_json(os.path.join(folder, files.SPEC))
-        mine = claim(folder)
+        control = claim(folder)
     except OSError:
         channel.send(FAILED)
         raise
-    channel.send(STARTED if mine else KNOWN)
+    channel.send(KNOWN if control is None else STARTED)
     channel.close()
     for descriptor in (0, 1, 2):
         os.dup2(os.open(os.devnull, os.O_RDWR), descriptor)
-    if mine:
-        Supervisor(folder, spec).run()
+    if control is not None:
+        Supervisor(folder, spec, control).run()
 
 
 def main(descriptor: int) -> None:

@@ -20,9 +20,10 @@ _CHUNK = 1 << 16
 class Supervisor:
     """Everything about one attempt; `run` is called once, in a process of its own."""
 
-    def __init__(self, folder: str, spec: dict[str, Any]) -> None:
+    def __init__(self, folder: str, spec: dict[str, Any], control: int) -> None:
         self.folder = folder
         self.spec = spec
+        self.control = control
         self.log = Log(self._path(files.LOG))
         self.status: dict[str, Any] = {"phase": "pending", "uid": spec["uid"], "restarts": 0}
         self.selector = selectors.DefaultSelector()
@@ -35,9 +36,9 @@ class Supervisor:
     def run(self) -> None:
         """Carry the attempt to its end."""
         signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGTERM, lambda *_: self._obey(files.STOP))
         signal.set_wakeup_fd(self._signal, warn_on_full_buffer=False)
-        control = os.open(self._path(files.CONTROL), os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-        self.selector.register(control, selectors.EVENT_READ, "control")
+        self.selector.register(self.control, selectors.EVENT_READ, "control")
         self.selector.register(self._children, selectors.EVENT_READ, "child")
         if self._prepare():
             self._serve()
@@ -211,20 +212,23 @@ def _how(code: int) -> str:
         return f"signal {-code}"
 
 
-def claim(folder: str) -> bool:
+def claim(folder: str) -> int | None:
     """Become the folder's one supervisor: hold its lock, and be the first that ever did.
 
-    Returns False where the attempt has been started before, or is being started by another.
+    Returns the descriptor of its control FIFO, or None where the attempt has been started before,
+    or is being started by another. The lock and the wake FIFO stay open as long as this process.
     """
     if os.path.exists(os.path.join(folder, files.CLAIM)):
-        return False
+        return None
     lock = os.open(os.path.join(folder, files.LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    flags = os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC
+    once = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.open(os.path.join(folder, files.WAKE), os.O_RDWR | os.O_CLOEXEC)
-        os.close(os.open(os.path.join(folder, files.CLAIM), flags, 0o600))
+        os.open(os.path.join(folder, files.WAKE), flags)
+        control = os.open(os.path.join(folder, files.CONTROL), flags)
+        os.close(os.open(os.path.join(folder, files.CLAIM), once, 0o600))
     except (BlockingIOError, FileExistsError):
         os.close(lock)
-        return False
-    return True
+        return None
+    return control
