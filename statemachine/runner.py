@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 from statemachine.checkpoint import Checkpoint, Data, Delivery, HookFailure, Move
 from statemachine.definition import Definition
-from statemachine.errors import HookFailed, Interrupted
+from statemachine.errors import CheckpointNotFound, HookFailed, Interrupted
 from statemachine.hooks import Hooks, decide, deliver
 from statemachine.machine import next_state
 from statemachine.outcome import Advance, Event, Wait
@@ -165,6 +165,21 @@ class Runner:
                 raise Interrupted(f"machine {stored.checkpoint.id} can be gone on with")
             stored = self.step(stored)
         return self._closed(stored).checkpoint
+
+    def run_to_end(self, machine_id: str, data: Data) -> Checkpoint:
+        """Go on with the machine, or make it with these data if there is none, until its end.
+
+        It does not ask whether another controller is at work (`Ownership` does): it takes over.
+
+        Raises:
+            As `create`, `take_over` and `run`.
+        """
+        try:
+            stored = self._store.load(machine_id)
+        except CheckpointNotFound:
+            return self.run(self.create(machine_id, data))
+        ended = self._has_ended(stored.checkpoint)
+        return self.run(stored if ended else self.take_over(stored))
 
     def definition(self, checkpoint: Checkpoint) -> Definition:
         """Return the definition that the machine goes by, with its data as they are."""

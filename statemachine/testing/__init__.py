@@ -4,8 +4,7 @@ from statemachine.testing.crashes import (
     Crash,
     CrashingStore,
     Death,
-    run_to_end,
     run_to_end_with_crashes,
 )
 
-__all__ = ["Crash", "CrashingStore", "Death", "run_to_end", "run_to_end_with_crashes"]
+__all__ = ["Crash", "CrashingStore", "Death", "run_to_end_with_crashes"]

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from statemachine.checkpoint import Checkpoint, Data
-from statemachine.errors import CheckpointNotFound
 from statemachine.runner import Runner
 from statemachine.store import CheckpointStore, Stored
 
@@ -87,19 +86,6 @@ class Death:
     end: Checkpoint
 
 
-def run_to_end(store: CheckpointStore, runner: Runner, machine_id: str, data: Data) -> Checkpoint:
-    """Go on with the machine, or make it if there is none, and run it to its end.
-
-    This is all that a resume is.
-    """
-    try:
-        stored = store.load(machine_id)
-    except CheckpointNotFound:
-        return runner.run(runner.create(machine_id, data))
-    ended = stored.checkpoint.state in runner.definition(stored.checkpoint).terminal
-    return runner.run(stored if ended else runner.take_over(stored))
-
-
 def run_to_end_with_crashes(
     new_store: Callable[[], CheckpointStore],
     new_runner: Callable[[CheckpointStore], Runner],
@@ -120,7 +106,7 @@ def run_to_end_with_crashes(
         AssertionError: an end differs, or a crash that was planned did not happen.
     """
     learning = CrashingStore(new_store())
-    expected = result(run_to_end(learning, new_runner(learning), machine_id, data))
+    expected = result(new_runner(learning).run_to_end(machine_id, data))
     return [
         _survive(new_store(), new_runner, machine_id, data, (write, landed), (result, expected))
         for write in range(1, learning.writes + 1)
@@ -143,9 +129,9 @@ def _survive(
         else CrashingStore(store, crash_before=write)
     )
     try:
-        run_to_end(dying, new_runner(dying), machine_id, data)
+        new_runner(dying).run_to_end(machine_id, data)
     except Crash:
-        end = run_to_end(store, new_runner(store), machine_id, data)
+        end = new_runner(store).run_to_end(machine_id, data)
     else:
         raise AssertionError(f"the machine no longer makes write {write}: is it deterministic?")
     if (got := result(end)) != expected:

@@ -9,7 +9,7 @@ from statemachine.outcome import Advance, Event, Wait
 from statemachine.retries import ONCE, RetryPolicy
 from statemachine.store import CheckpointStore
 from statemachine.stores.memory import MemoryStore
-from statemachine.testing import Crash, CrashingStore, run_to_end
+from statemachine.testing import Crash, CrashingStore
 from tests.statemachine.machines import order_runner
 
 
@@ -87,8 +87,8 @@ def test_each_hook_is_heard_at_least_once_wherever_the_controller_dies(
         inner, crash_after=write if landed else 0, crash_before=0 if landed else write
     )
     with pytest.raises(Crash):
-        run_to_end(dying, order_runner(dying, hooks=hooks), "o-1", {})
-    end = run_to_end(inner, order_runner(inner, writer="w2", hooks=hooks), "o-1", {})
+        order_runner(dying, hooks=hooks).run_to_end("o-1", {})
+    end = order_runner(inner, writer="w2", hooks=hooks).run_to_end("o-1", {})
     assert end.outbox == ()
     keyed = {event.key: (event.topic, event.state) for event in heard}
     assert sorted(keyed.values()) == [
@@ -103,8 +103,8 @@ def test_a_delivery_that_the_dead_controller_owed_bears_the_same_key() -> None:
     hooks, inner = listening("transition", heard=heard), MemoryStore()
     dying = CrashingStore(inner, crash_before=3)
     with pytest.raises(Crash):
-        run_to_end(dying, order_runner(dying, hooks=hooks), "o-1", {})
-    run_to_end(inner, order_runner(inner, writer="w2", hooks=hooks), "o-1", {})
+        order_runner(dying, hooks=hooks).run_to_end("o-1", {})
+    order_runner(inner, writer="w2", hooks=hooks).run_to_end("o-1", {})
     assert [event.key for event in heard] == ["o-1/2/ear/0", "o-1/2/ear/0", "o-1/6/ear/0"]
 
 
