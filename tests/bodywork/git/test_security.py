@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bodywork.errors import SourceError
+from bodywork.git import GitSource
 from bodywork.git.command import build_environment
 from tests.bodywork.git.conftest import Projects, Take
 from tests.servers.repositories import commit, git, make_project
@@ -198,3 +199,23 @@ def test_git_sees_none_of_our_secrets_and_asks_no_questions() -> None:
         "GIT_ALLOW_PROTOCOL": "file:https:ssh",
         "SSH_ASKPASS_REQUIRE": "never",
     }
+
+
+def test_a_password_in_git_s_own_output_is_told_to_nobody(
+    environment: dict[str, str], temporary: Path, tmp_path: Path
+) -> None:
+    # A helper or an `insteadOf` of the user's config can bring one in; git prints what it likes.
+    (tmp_path / "git").write_text(
+        '#!/bin/sh\necho "warning: https://ada:canary@host/p"\n'
+        "echo \"fatal: odd thing at 'https://ada:canary@host/p/'\"\nexit 128\n"
+    )
+    (tmp_path / "git").chmod(0o755)
+    said: list[str] = []
+    source = GitSource(environment | {"PATH": f"{tmp_path}:/usr/bin:/bin"}, temporary)
+    with (
+        pytest.raises(SourceError, match=r"https://\*\*\*@host/p/") as caught,
+        source.checkout("https://host/p", "main", say=said.append),
+    ):
+        pass
+    assert "warning: https://***@host/p" in said
+    assert "canary" not in "\n".join([*said, caught.value.message, caught.value.hint])
