@@ -19,6 +19,7 @@ from bodywork.local.supervisor.child import kill_group
 from bodywork.local.supervisor.copying import remove_tree
 
 STOP_SECONDS = 15.0
+LOCK_LOOK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +116,25 @@ def await_end(folders: Sequence[Path], timeout: float | None) -> None:
             except FileNotFoundError:
                 return
             opened.append(wake)
-            if not files.is_held(str(folder)):
-                return
             poll.register(wake, 0)
-        poll.poll(None if timeout is None else max(0, round(timeout * 1000)))
+        _poll(poll, folders, timeout)
     finally:
         for wake in opened:
             os.close(wake)
+
+
+def _poll(poll: select.poll, folders: Sequence[Path], timeout: float | None) -> None:
+    """Block until a hang-up. One that came just before we listened is never seen, so the locks are
+    looked at as well: at once, soon after, and then now and then."""
+    deadline = None if timeout is None else time.monotonic() + timeout
+    pause = 0.01
+    while all(files.is_held(str(folder)) for folder in folders):
+        left = None if deadline is None else deadline - time.monotonic()
+        if left is not None and left <= 0:
+            return
+        if poll.poll(1000 * (pause if left is None else min(left, pause))):
+            return
+        pause = min(2 * pause, LOCK_LOOK_SECONDS)
 
 
 def remove(folder: Path) -> None:

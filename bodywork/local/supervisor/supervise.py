@@ -220,15 +220,16 @@ def claim(folder: str) -> int | None:
     """
     if os.path.exists(os.path.join(folder, files.CLAIM)):
         return None
-    lock = os.open(os.path.join(folder, files.LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     flags = os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC
     once = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    wake = os.open(os.path.join(folder, files.WAKE), flags)  # first: it is to close after the lock
+    lock = os.open(os.path.join(folder, files.LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.open(os.path.join(folder, files.WAKE), flags)
         control = os.open(os.path.join(folder, files.CONTROL), flags)
         os.close(os.open(os.path.join(folder, files.CLAIM), once, 0o600))
     except (BlockingIOError, FileExistsError):
         os.close(lock)
+        os.close(wake)
         return None
     return control
