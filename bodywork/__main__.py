@@ -1,0 +1,6 @@
+"""`python -m bodywork` is `bodywork`."""
+
+from bodywork.cli import main
+
+if __name__ == "__main__":
+    main()
