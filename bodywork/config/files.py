@@ -1,6 +1,7 @@
 """Reading a project's files: regular ones, inside the project, small, and text.
 
-A repository is somebody else's: a link could lead anywhere, a pipe could block for ever.
+A repository is somebody else's: a link could lead anywhere, a pipe could block for ever. So each
+part of a path is looked at before, and what was opened is looked at again.
 """
 
 import os
@@ -8,9 +9,11 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from bodywork.config.hostile import shorten
 from bodywork.errors import Problem
 
 LIMIT_BYTES = 1 << 20
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,33 +23,32 @@ class Fault:
     message: str
     hint: str = ""
     line: int = 0
+    missing: bool = False
 
-    def problem(self, file: str, section: str = "", key: str = "", line: int = 0) -> Problem:
-        """Return it as a problem of that file, or of the line that names it."""
-        return Problem(file, line or self.line, section, key, self.message, self.hint)
+    def problem(self, file: str) -> Problem:
+        """Return it as a problem of that file."""
+        return Problem(file, self.line, "", "", self.message, self.hint)
 
 
 def find_fault(root: Path, name: str) -> Fault | None:
     """Say why `name`, relative to the project, is no readable file within it, or return None."""
+    told = shorten(name)
     place = root
-    for part in Path(name).parts:
+    for part in name.split("/"):
         place = place / part
         try:
             mode = os.lstat(place).st_mode
         except FileNotFoundError:
-            return Fault(f"{name} is missing", _hint_for_missing(root, name))
+            return Fault(f"{told} is missing", _hint_for_missing(place), missing=True)
         except (OSError, ValueError) as error:
-            return Fault(f"{name} cannot be read: {_reason(error)}")
+            return Fault(f"{told} cannot be read: {_reason(error)}")
         if stat.S_ISLNK(mode):
-            return Fault(
-                f"{place.relative_to(root)} is a symbolic link", "replace it by the file itself"
-            )
-    if stat.S_ISDIR(mode):
-        return Fault(f"{name} is a folder, not a file")
+            link = shorten(str(place.relative_to(root)))
+            return Fault(f"{link} is a symbolic link", "put what it leads to in its place")
     if not stat.S_ISREG(mode):
-        return Fault(f"{name} is no regular file")
+        return _irregular(told, mode)
     if not os.access(place, os.R_OK):
-        return Fault(f"{name} cannot be read: no permission", f"chmod u+r {name}")
+        return Fault(f"{told} cannot be read: Permission denied", f"chmod u+r {told}")
     return None
 
 
@@ -56,12 +58,11 @@ def read_text(root: Path, name: str) -> str | Fault:
     if fault:
         return fault
     try:
-        with (root / name).open("rb") as file:
-            raw = file.read(LIMIT_BYTES + 1)
+        raw = _read(root / name)
     except OSError as error:
         return Fault(f"{name} cannot be read: {_reason(error)}")
     if len(raw) > LIMIT_BYTES:
-        return Fault(f"{name} is larger than 1 MiB")
+        return Fault(f"{name} is larger than 1 MiB", "keep data elsewhere; this file is text")
     if b"\0" in raw:
         return Fault(f"{name} is binary, not text", line=_line(raw, raw.index(b"\0")))
     try:
@@ -70,17 +71,31 @@ def read_text(root: Path, name: str) -> str | Fault:
         return Fault(f"{name} is not UTF-8", "save it as UTF-8", _line(raw, error.start))
 
 
-def _hint_for_missing(root: Path, name: str) -> str:
+def _read(place: Path) -> bytes:
+    """Read what is there now; it may have been exchanged since it was looked at."""
+    handle = os.open(place, _FLAGS)
+    with open(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(0, "it is no regular file")
+        return file.read(LIMIT_BYTES + 1)
+
+
+def _irregular(told: str, mode: int) -> Fault:
+    if stat.S_ISDIR(mode):
+        return Fault(f"{told} is a folder, not a file")
+    return Fault(f"{told} is no regular file", "pipes, sockets and devices cannot be read")
+
+
+def _hint_for_missing(place: Path) -> str:
     """Suggest the file that was probably meant."""
-    folder = (root / name).parent
     try:
-        there = sorted(os.listdir(folder))
+        there = sorted(os.listdir(place.parent))
     except OSError:
         return ""
     import difflib  # only where something is wrong
 
-    close = difflib.get_close_matches(Path(name).name, there, n=1)
-    return f"did you mean {close[0]}?" if close else ""
+    close = difflib.get_close_matches(place.name, there[:1000], n=1)
+    return f"did you mean {shorten(close[0])}?" if close else ""
 
 
 def _line(raw: bytes, offset: int) -> int:

@@ -1,15 +1,22 @@
 """A project's folder as a validated `Workflow`, or as the list of everything that is wrong."""
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bodywork.config import schemas
 from bodywork.config.dag import parse_dag
 from bodywork.config.files import Fault, read_text
-from bodywork.config.ini import Document, read_ini, shorten
-from bodywork.config.sections import check_names, check_section, suggest
+from bodywork.config.folders import (
+    NO_FOLDER,
+    fault_of_folder,
+    fault_of_root,
+    folders_of,
+    unused_folders,
+)
+from bodywork.config.hostile import shorten
+from bodywork.config.ini import Document, read_ini
+from bodywork.config.sections import check_names, check_section, hint_for_comment, suggest
 from bodywork.config.stages import read_stage
 from bodywork.errors import ConfigError, Problem
 from bodywork.model.names import (
@@ -17,6 +24,7 @@ from bodywork.model.names import (
     ProjectName,
     StageName,
     kubernetes_form,
+    problem_with_name,
     service_name,
 )
 from bodywork.model.stage import Stage
@@ -24,6 +32,7 @@ from bodywork.model.workflow import Workflow
 
 FILE = "bodywork.ini"
 SECTIONS = ("default", "workflow", "logging")
+_STEPS = "write steps as: first >> second-a, second-b >> third"
 
 
 def load_workflow(folder: Path, trees: Mapping[str, str] | None = None) -> Workflow:
@@ -42,12 +51,31 @@ def load_workflow(folder: Path, trees: Mapping[str, str] | None = None) -> Workf
     return workflow
 
 
+def load_stage(folder: Path, name: str) -> Stage:
+    """Read and validate one stage's folder of a project.
+
+    Raises:
+        ConfigError: with every problem of its files.
+    """
+    if fault := problem_with_name(name) or fault_of_folder(folder, name):
+        raise ConfigError([Problem(".", 0, "", "", f"stage {shorten(name)} {fault}")])
+    stage, problems = read_stage(folder, name)
+    if stage is None:
+        raise ConfigError(problems)
+    return stage
+
+
 def check_project(folder: Path) -> Sequence[Problem]:
-    """Return all problems and warnings of a project, by file and line."""
+    """Return all problems and warnings of a project: bodywork.ini's first, then by file and line.
+
+    An empty sequence, or one of warnings only, means that `load_workflow` succeeds.
+    """
     return _read(folder, {})[1]
 
 
 def _read(root: Path, trees: Mapping[str, str]) -> tuple[Workflow | None, Sequence[Problem]]:
+    if fault := fault_of_root(root):
+        return None, [fault.problem(".")]
     text = read_text(root, FILE)
     if isinstance(text, Fault):
         return None, [text.problem(FILE)]
@@ -57,17 +85,14 @@ def _read(root: Path, trees: Mapping[str, str]) -> tuple[Workflow | None, Sequen
     flow = check_section(document, "workflow", schemas.WORKFLOW)
     logging = check_section(document, "logging", schemas.LOGGING, needed=False)
     steps = _read_steps(document, flow)
-    names = list(dict.fromkeys(name for step in steps for name in step))
-    failure = flow.get("RUN_ON_FAILURE", "")
-    _check_names(
-        document, project.get("PROJECT_NAME", ""), [*names, *([failure] if failure else [])]
-    )
-    stages, problems = _read_stages(root, document, names, failure, trees)
-    problems = sorted(
-        [*document.problems, *problems, *_unused(root, [*names, failure])], key=_place
-    )
+    wanted = _wanted(document, steps, flow.get("RUN_ON_FAILURE", ""))
+    _check_names(document, project.get("PROJECT_NAME", ""), wanted)
+    stages, problems = _read_stages(root, document, wanted, trees)
+    unused = unused_folders(root, wanted) if wanted else []
+    problems = sorted([*document.problems, *problems, *unused], key=_place)
     if any(not problem.warning for problem in problems):
         return None, problems
+    failure = flow.get("RUN_ON_FAILURE")
     workflow = Workflow(
         project=ProjectName(project["PROJECT_NAME"]),
         image=project["DOCKER_IMAGE"],
@@ -84,89 +109,63 @@ def _read_steps(document: Document, flow: Mapping[str, Any]) -> tuple[tuple[str,
     if "DAG" not in flow:
         return ()
     steps, faults = parse_dag(flow["DAG"])
-    line = document.line_of("workflow", "DAG")
     for fault in faults:
-        hint = "write steps as: first >> second-a, second-b >> third"
-        document.problems.append(Problem(FILE, line, "workflow", "DAG", fault, hint))
+        document.complain("workflow", "DAG", fault, hint_for_comment(flow["DAG"]) or _STEPS)
     return steps
 
 
+def _wanted(document: Document, steps: Sequence[Sequence[str]], failure: str) -> Mapping[str, str]:
+    """Return the stages that have a name, each with the key that names it."""
+    named = {name: "DAG" for step in steps for name in step if not problem_with_name(name)}
+    if failure in named:
+        message = f"{failure} stands in the DAG; it would run twice"
+        document.complain("workflow", "RUN_ON_FAILURE", message)
+    elif failure:
+        named[failure] = "RUN_ON_FAILURE"
+    return named
+
+
 def _read_stages(
-    root: Path, document: Document, names: Sequence[str], failure: str, trees: Mapping[str, str]
+    root: Path, document: Document, wanted: Mapping[str, str], trees: Mapping[str, str]
 ) -> tuple[dict[StageName, Stage], list[Problem]]:
+    """Read each stage's folder; only a stage without an error is returned."""
     stages: dict[StageName, Stage] = {}
     problems: list[Problem] = []
-    folders = _folders(root)
-    wanted = [(name, "DAG") for name in names]
-    if failure in names:
-        message = f"{shorten(failure)} stands in the DAG; it would run twice"
-        problems.append(_at(document, "RUN_ON_FAILURE", message))
-    elif failure:
-        wanted.append((failure, "RUN_ON_FAILURE"))
-    for name, key in wanted:
+    folders = folders_of(root)
+    for name, key in wanted.items():
         if name not in folders:
-            message = _missing(root, name)
-            problems.append(_at(document, key, message, suggest(name, folders)))
+            fault = fault_of_folder(root, name) or NO_FOLDER
+            near = fault == NO_FOLDER and not document.full
+            hint = suggest(name, folders) if near else ""
+            document.complain("workflow", key, f"stage {shorten(name)} {fault}", hint)
             continue
         stage, found = read_stage(root, name, trees.get(name, ""))
         problems += found
         if stage:
             stages[stage.name] = stage
-    if StageName(failure) in stages and stages[StageName(failure)].type != "batch":
-        message = f"{shorten(failure)} is a service; only a batch stage can run on failure"
-        problems.append(_at(document, "RUN_ON_FAILURE", message))
+            if key == "RUN_ON_FAILURE" and stage.type != "batch":
+                message = f"{name} is a service; only a batch stage can run on failure"
+                document.complain("workflow", key, message)
     return stages, problems
 
 
-def _missing(root: Path, name: str) -> str:
-    if (root / name).is_symlink():
-        return f"the folder of stage {shorten(name)} is a symbolic link"
-    if (root / name).exists():
-        return f"stage {shorten(name)} is a file, not a folder"
-    return f"stage {shorten(name)} has no folder"
-
-
-def _check_names(document: Document, project: str, names: Sequence[str]) -> None:
+def _check_names(document: Document, project: str, wanted: Mapping[str, str]) -> None:
+    """Complain about names that collide, or become too long, in Kubernetes."""
     forms: dict[str, str] = {}
-    for name in names:
+    for name, key in wanted.items():
         form = kubernetes_form(name)
         other = forms.setdefault(form, name)
         if other != name:
             message = f"stages {other} and {name} would both be called {form} in Kubernetes"
-            document.problems.append(_at(document, "DAG", message, "rename one of them"))
+            document.complain("workflow", key, message, "rename one of them")
         full = service_name(project, name)
         if project and len(full) > LABEL_LENGTH:
-            message = f"{full} has {len(full)} characters; Kubernetes allows {LABEL_LENGTH}"
+            message = f"{shorten(full)} has {len(full)} characters; {LABEL_LENGTH} are possible"
             hint = "shorten PROJECT_NAME or the stage's name"
-            document.problems.append(_at(document, "DAG", message, hint))
-    if project and not kubernetes_form(project)[0].isalpha():
-        line = document.line_of("default", "PROJECT_NAME")
+            document.complain("workflow", key, message, hint)
+    if project and not project[0].isalpha():
         message = f"{project} does not begin with a letter, as a Kubernetes Service must"
-        document.problems.append(Problem(FILE, line, "default", "PROJECT_NAME", message))
-
-
-def _unused(root: Path, names: Iterable[str]) -> list[Problem]:
-    """Warn of folders that look like stages and are none."""
-    used = set(names)
-    message = "the folder looks like a stage, but the DAG does not name it"
-    return [
-        Problem(f"{folder}/config.ini", 0, "", "", message, "add it to the DAG", warning=True)
-        for folder in _folders(root)
-        if folder not in used and (root / folder / "config.ini").is_file()
-    ]
-
-
-def _folders(root: Path) -> list[str]:
-    with os.scandir(root) as entries:
-        return sorted(
-            each.name
-            for each in entries
-            if each.is_dir(follow_symlinks=False) and not each.name.startswith(".")
-        )
-
-
-def _at(document: Document, key: str, message: str, hint: str = "") -> Problem:
-    return Problem(FILE, document.line_of("workflow", key), "workflow", key, message, hint)
+        document.complain("default", "PROJECT_NAME", message)
 
 
 def _place(problem: Problem) -> tuple[bool, str, int]:

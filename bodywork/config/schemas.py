@@ -11,21 +11,27 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields
 
-from bodywork.config.ini import shorten
+from bodywork.config.hostile import shorten
 from bodywork.model.names import problem_with_label, problem_with_name
 
+_PART = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
+_HOST = r"[A-Za-z0-9](?:[-A-Za-z0-9.]*[A-Za-z0-9])?(?::[0-9]{1,5})?"
 _IMAGE = re.compile(
-    r"([A-Za-z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:[\w][\w.-]{0,127})?"
-    r"(@sha256:[0-9a-f]{64})?\Z"
+    rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?"
+    r"(?:@sha256:[0-9a-f]{64})?\Z"
 )
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 DAY_SECONDS = 86_400
+LONGEST_IMAGE = 512
+UNKNOWN = "unknown key"
+MISSING = "is missing"
 
 
 class Text(fields.Field[str]):
-    """Text that is not empty."""
+    """Text that is not empty. `hint` is what to do where the value is wrong."""
 
-    default_error_messages = {"required": "is missing"}  # noqa: RUF012  (marshmallow's form)
+    default_error_messages = {"required": MISSING}  # noqa: RUF012  (marshmallow's form)
+    hint = ""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> Any:
         if not value.strip():
@@ -58,11 +64,16 @@ class Label(Text):
 
 
 class Image(Text):
-    """A container image."""
+    """A container image: host, path, tag and digest, as a registry's reference is written.
+
+    Source: https://github.com/distribution/reference (its grammar).
+    """
+
+    hint = "write it as name:tag, such as bodyworkml/bodywork-core:latest"
 
     def _read(self, text: str) -> Any:
-        if not _IMAGE.match(text):
-            raise ValidationError(f"{shorten(text)} is no image, such as python:3.12-slim")
+        if len(text) > LONGEST_IMAGE or not _IMAGE.match(text):
+            raise ValidationError(f"{shorten(text)} is no image")
         return text
 
 
@@ -163,7 +174,7 @@ def check(schema: Schema, texts: Mapping[str, str]) -> tuple[dict[str, Any], dic
     except ValidationError as error:
         messages: Any = error.messages
         faults = {
-            str(key): "unknown key" if key not in schema.fields else str(texts[0])
+            str(key): UNKNOWN if key not in schema.fields else str(texts[0])
             for key, texts in messages.items()
         }
         valid: Any = error.valid_data

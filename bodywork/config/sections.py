@@ -4,12 +4,15 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bodywork.config import schemas
-from bodywork.config.ini import Document, shorten
-from bodywork.errors import Problem
+from bodywork.config.hostile import shorten
+from bodywork.config.ini import MOST_PROBLEMS, Document
 
 if TYPE_CHECKING:
     from marshmallow import Schema
 
+LONGEST_WORD = 100
+MOST_WORDS = 8
+MOST_COMPARED = 500
 SYNONYMS = {
     "MEMORY_REQUEST": "MEMORY_REQUEST_MB",
     "CPU": "CPU_REQUEST",
@@ -23,56 +26,58 @@ def check_section(
     """Return the section's right values; put everything else into the document's problems."""
     if name not in document.sections:
         if needed:
-            document.problems.append(
-                Problem(document.file, 0, name, "", f"the section [{name}] is missing")
-            )
+            document.complain(name, "", f"the section [{name}] is missing", line=0)
         return {}
     entries = document.section(name)
     values, faults = schemas.check(schema, {key: entry.value for key, entry in entries.items()})
-    unknown = [key for key, message in faults.items() if message == "unknown key"]
+    unknown = [key for key, message in faults.items() if message == schemas.UNKNOWN]
     for key, message in faults.items():
-        if key in unknown:
-            hint = suggest(key, schema.fields)
-        elif message == "is missing":
-            hint = _hint_for_missing(key, unknown)
-        else:
-            hint = ""
-        document.problems.append(
-            Problem(document.file, document.line_of(name, key), name, shorten(key), message, hint)
-        )
+        if document.full:
+            break
+        hint = _hint(key, message, schema, unknown)
+        if key in entries and message != schemas.UNKNOWN:
+            hint = hint_for_comment(entries[key].value) or hint
+        document.complain(name, key, message, hint)
     return values
+
+
+def hint_for_comment(value: str) -> str:
+    """Where a comment follows a wrong value on its line, say so: it is a part of the value."""
+    found = any(mark in value for mark in (" #", " ;", "\t#", "\t;"))
+    return "a comment needs a line of its own" if found else ""
+
+
+def _hint(key: str, message: str, schema: "Schema", unknown: list[str]) -> str:
+    if message == schemas.UNKNOWN:
+        return suggest(key, schema.fields)
+    if message == schemas.MISSING:
+        return _hint_for_missing(key, unknown)
+    hint = getattr(schema.fields.get(key), "hint", "")
+    return str(hint)
 
 
 def check_names(document: Document, known: Iterable[str]) -> None:
     """Complain about sections that nothing reads."""
     names = list(known)
     for section in document.sections:
-        if section not in names:
-            document.problems.append(
-                Problem(
-                    document.file,
-                    document.lines[section],
-                    shorten(section),
-                    "",
-                    "unknown section",
-                    suggest(section, names),
-                )
-            )
+        if section not in names and not document.full:
+            document.complain(section, "", "unknown section", suggest(section, names))
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
     """Return a hint that names the nearest of the known words, or all of them if they are few."""
     import difflib  # only where something is wrong
 
-    words = sorted(known)
+    words = sorted(known)[:MOST_COMPARED]
     exact = SYNONYMS.get(word.upper())
     if exact in words:
         return f"did you mean {exact}?"
     folded = {each.casefold(): each for each in words}
-    close = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word[:LONGEST_WORD].casefold(), folded, n=1, cutoff=0.6)
     if close:
-        return f"did you mean {folded[close[0]]}?"
-    return f"known are {', '.join(words)}" if 0 < len(words) <= 8 else ""
+        return f"did you mean {shorten(folded[close[0]])}?"
+    few = 0 < len(words) <= MOST_WORDS
+    return f"known are {', '.join(shorten(each) for each in words)}" if few else ""
 
 
 def _hint_for_missing(key: str, unknown: list[str]) -> str:
@@ -81,5 +86,5 @@ def _hint_for_missing(key: str, unknown: list[str]) -> str:
         return ""
     import difflib  # only where something is wrong
 
-    close = difflib.get_close_matches(key.casefold(), [each.casefold() for each in unknown], n=1)
-    return "see the unknown key above or below" if close else ""
+    near = [each[:LONGEST_WORD].casefold() for each in unknown[:MOST_PROBLEMS]]
+    return "see the unknown key" if difflib.get_close_matches(key.casefold(), near, n=1) else ""

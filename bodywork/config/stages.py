@@ -6,14 +6,16 @@ from typing import Any
 
 from bodywork.config import schemas
 from bodywork.config.files import Fault, find_fault, read_text
-from bodywork.config.ini import Document, read_ini, shorten
-from bodywork.config.requirements import find_bad_lines
+from bodywork.config.hostile import shorten
+from bodywork.config.ini import Document, read_ini
+from bodywork.config.requirements import check_requirements
 from bodywork.config.sections import check_names, check_section
 from bodywork.errors import Problem
 from bodywork.model.names import StageName, problem_with_label
 from bodywork.model.stage import Batch, SecretVariable, Service, Stage
 
 SECTIONS = ("default", "batch", "service", "secrets")
+_KINDS = {"batch": schemas.BATCH, "service": schemas.SERVICE}
 
 
 def read_stage(root: Path, name: str, tree: str = "") -> tuple[Stage | None, Sequence[Problem]]:
@@ -21,7 +23,7 @@ def read_stage(root: Path, name: str, tree: str = "") -> tuple[Stage | None, Seq
     file = f"{name}/config.ini"
     text = read_text(root, file)
     if isinstance(text, Fault):
-        return None, [text.problem(file), *_check_requirements(root, name)]
+        return None, [text.problem(file), *check_requirements(root, name)]
     document = read_ini(file, text)
     check_names(document, SECTIONS)
     common = check_section(document, "default", schemas.STAGE)
@@ -30,13 +32,13 @@ def read_stage(root: Path, name: str, tree: str = "") -> tuple[Stage | None, Seq
     script = common.get("EXECUTABLE_SCRIPT", "")
     if script:
         _check_script(root, name, script, document)
-    problems = [*document.problems, *_check_requirements(root, name)]
+    problems = [*document.problems, *check_requirements(root, name)]
     if kind is None or any(not problem.warning for problem in problems):
         return None, problems
     stage = Stage(
         name=StageName(name),
         kind=kind,
-        script=script,
+        script=str(PurePosixPath(script)),
         args=common.get("ARGS", ()),
         cpu_request=common.get("CPU_REQUEST"),
         memory_request_mb=common.get("MEMORY_REQUEST_MB"),
@@ -47,33 +49,24 @@ def read_stage(root: Path, name: str, tree: str = "") -> tuple[Stage | None, Seq
 
 
 def _read_kind(document: Document, stage_type: str) -> Batch | Service | None:
-    both = [name for name in ("batch", "service") if name in document.sections]
-    if len(both) == 2:
-        document.problems.append(
-            Problem(
-                document.file, document.lines[both[1]], both[1], "",
-                "a stage has either [batch] or [service], not both",
-                f"keep the one that STAGE_TYPE={stage_type or '…'} names",
-            )
-        )  # fmt: skip
+    """Check whichever of [batch] and [service] is there, and that it is the right one."""
+    found = [name for name in _KINDS if name in document.sections]
+    wanted = found or [stage_type] * bool(stage_type)
+    values = {name: check_section(document, name, _KINDS[name]) for name in wanted}
+    _warn_of_port(document, values.get("service", {}))
+    if len(found) == 2:
+        second = max(found, key=document.line_of)
+        hint = f"keep the one that STAGE_TYPE={stage_type} names" if stage_type else "keep one"
+        document.complain(second, "", "a stage has either [batch] or [service], not both", hint)
         return None
-    if both and stage_type and both != [stage_type]:
-        document.problems.append(
-            Problem(
-                document.file, document.line_of("default", "STAGE_TYPE"), "default", "STAGE_TYPE",
-                f"is {stage_type}, but the file has a section [{both[0]}]",
-                f"set STAGE_TYPE={both[0]}, or rename the section to [{stage_type}]",
-            )
-        )  # fmt: skip
+    if found and stage_type and found != [stage_type]:
+        message = f"is {stage_type}, but the file has a section [{found[0]}]"
+        hint = f"set STAGE_TYPE={found[0]}, or replace the section by [{stage_type}]"
+        document.complain("default", "STAGE_TYPE", message, hint)
         return None
-    kind = stage_type or (both[0] if both else "")
-    if kind == "batch":
-        return _batch(check_section(document, "batch", schemas.BATCH))
-    if kind == "service":
-        values = check_section(document, "service", schemas.SERVICE)
-        _warn_of_port(document, values)
-        return _service(values)
-    return None
+    if stage_type == "batch":
+        return _batch(values["batch"])
+    return _service(values["service"]) if stage_type == "service" else None
 
 
 def _batch(values: Mapping[str, Any]) -> Batch | None:
@@ -89,61 +82,40 @@ def _service(values: Mapping[str, Any]) -> Service | None:
 def _warn_of_port(document: Document, values: Mapping[str, Any]) -> None:
     port = values.get("PORT")
     if port and port < 1024:
-        document.problems.append(
-            Problem(
-                document.file, document.line_of("service", "PORT"), "service", "PORT",
-                f"{port} may only be opened by root, and stages do not run as root",
-                "choose a port of 1024 or above, such as 5000", warning=True,
-            )
-        )  # fmt: skip
+        message = f"{port} may only be opened by root, and stages do not run as root"
+        hint = "choose a port of 1024 or above, such as 5000"
+        document.complain("service", "PORT", message, hint, warning=True)
 
 
 def _read_secrets(document: Document) -> tuple[SecretVariable, ...]:
+    """Read variable → secret. What stands in the place of a name may be a password: not shown."""
     found = []
     for variable, entry in document.section("secrets").items():
-        fault = schemas.problem_with_variable(variable)
-        hint = ""
-        if not fault:
-            fault = problem_with_label(entry.value)
-            fault = f"the secret's name {shorten(entry.value)} {fault}" if fault else ""
-            hint = "give the name of a secret, never its value" if fault else ""
-        if fault:
-            document.problems.append(
-                Problem(document.file, entry.line, "secrets", shorten(variable), fault, hint)
-            )
+        if fault := schemas.problem_with_variable(variable):
+            document.complain("secrets", variable, fault)
+        elif fault := problem_with_label(entry.value):
+            hint = "write the name of a secret here, never its value"
+            document.complain("secrets", variable, f"the name of the secret {fault}", hint)
         found.append(SecretVariable(variable, entry.value))
     return tuple(found)
 
 
 def _check_script(root: Path, name: str, script: str, document: Document) -> None:
-    path = PurePosixPath(script)
-    line = document.line_of("default", "EXECUTABLE_SCRIPT")
-    if path.is_absolute() or ".." in path.parts or "\\" in script or "\0" in script:
-        fault: Fault | None = Fault(
-            f"{shorten(script)} is outside of the stage's folder",
-            f"give a path within {name}/, such as main.py",
-        )
-    elif not all(each.isprintable() for each in script):
-        fault = Fault(f"{shorten(script)} has characters that no file's name should have")
-    elif path.suffix != ".py":
-        fault = Fault(f"{shorten(script)} is no Python script", "its name must end in .py")
-    else:
-        fault = find_fault(root, f"{name}/{path}")
+    fault = _fault_of_script(root, name, script)
     if fault:
-        problem = fault.problem(document.file, "default", "EXECUTABLE_SCRIPT", line)
-        document.problems.append(problem)
+        document.complain("default", "EXECUTABLE_SCRIPT", fault.message, fault.hint)
 
 
-def _check_requirements(root: Path, name: str) -> list[Problem]:
-    file = f"{name}/requirements.txt"
-    text = read_text(root, file)
-    if isinstance(text, Fault):
-        fault = text
-        if fault.message.endswith("is missing") and not fault.hint:
-            fault = Fault(fault.message, "an empty file says that the stage needs no packages")
-        return [fault.problem(file)]
-    hint = "write one requirement a line, such as pandas==2.2.3"
-    return [
-        Problem(file, line, "", "", f"pip cannot read {shorten(bad)}", hint)
-        for line, bad in find_bad_lines(text)
-    ]
+def _fault_of_script(root: Path, name: str, script: str) -> Fault | None:
+    path = PurePosixPath(script)
+    told = shorten(script)
+    if path.is_absolute() or ".." in path.parts or "\\" in script:
+        hint = f"give a path within {name}/, such as main.py"
+        return Fault(f"{told} is outside of the stage's folder", hint)
+    if not script.isprintable():
+        return Fault(f"{told} has characters that no file's name should have")
+    if script.startswith("-"):
+        return Fault(f"{told} would be taken for an option of Python", "rename the file")
+    if path.suffix != ".py":
+        return Fault(f"{told} is no Python script", "its name must end in .py")
+    return find_fault(root, f"{name}/{path}")

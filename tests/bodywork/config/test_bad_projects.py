@@ -230,7 +230,7 @@ def test_a_stage_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:
     (tmp_path / "serve").rename(tmp_path / "elsewhere")
     (tmp_path / "serve").symlink_to(tmp_path / "elsewhere")
     messages = [each.message for each in check_project(tmp_path) if not each.warning]
-    assert messages == ["the folder of stage serve is a symbolic link"]
+    assert messages == ["stage serve has a symbolic link in place of its folder"]
 
 
 def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from bodywork.config import check_project, load_workflow
 from bodywork.config.dag import parse_dag
 from bodywork.config.ini import read_ini
-from bodywork.config.requirements import is_requirement
 from bodywork.model.stage import Batch, SecretVariable, Service
 from tests.bodywork.config.projects import GOOD, changed, shown, write
 
@@ -120,16 +119,3 @@ def test_a_dag_survives_its_spelling(steps: list[list[str]]) -> None:
 def test_any_text_is_read_without_an_exception(text: str) -> None:
     document = read_ini("any.ini", text)
     assert all(problem.line >= 1 for problem in document.problems)
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "pandas", "pandas==2.2.3", "scikit-learn >=1.5, <2", "pkg[extra,more]~=1.0",
-        'pywin32; sys_platform == "win32"', "pkg @ https://host/pkg.whl", "-r other.txt",
-        "--index-url https://host/simple", "-e .", "./local", "git+https://host/repo.git@v1#egg=x",
-        "numpy==1.0 --hash=sha256:abc", "pkg===1.0+local", "pkg (>=1)", "w/a-1-py3-none-any.whl",
-    ],
-)  # fmt: skip
-def test_what_pip_reads_is_accepted(line: str) -> None:
-    assert is_requirement(line)

@@ -1,0 +1,58 @@
+"""A project's top-level folders: which may be stages, and which look like forgotten ones."""
+
+import os
+import stat
+from collections.abc import Container
+from pathlib import Path
+
+from bodywork.config.files import Fault
+from bodywork.config.hostile import shorten
+from bodywork.config.ini import MOST_PROBLEMS
+from bodywork.errors import Problem
+
+NO_FOLDER = "has no folder"
+
+
+def fault_of_root(root: Path) -> Fault | None:
+    """Say why nothing can be read in `root`, or return None."""
+    try:
+        with os.scandir(root):
+            return None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        return Fault(f"the project's folder cannot be read: {reason}", "give the project's folder")
+
+
+def fault_of_folder(root: Path, name: str) -> str:
+    """Say why `name` is no folder of its own, or return "". Links lead out of what was checked."""
+    try:
+        mode = os.lstat(root / name).st_mode
+    except (OSError, ValueError):
+        return NO_FOLDER
+    if stat.S_ISLNK(mode):
+        return "has a symbolic link in place of its folder"
+    return "" if stat.S_ISDIR(mode) else "is a file, not a folder"
+
+
+def folders_of(root: Path) -> list[str]:
+    """Return the folders that could be stages, sorted; exactly as they are spelled."""
+    with os.scandir(root) as entries:
+        return sorted(
+            each.name
+            for each in entries
+            if each.is_dir(follow_symlinks=False) and not each.name.startswith(".")
+        )
+
+
+def unused_folders(root: Path, wanted: Container[str]) -> list[Problem]:
+    """Warn of folders that hold a config.ini and are no stage."""
+    message, hint = (
+        "the DAG does not name this stage",
+        "add it to the DAG, or remove its config.ini",
+    )
+    found = [
+        Problem(f"{shorten(name)}/config.ini", 0, "", "", message, hint, warning=True)
+        for name in folders_of(root)
+        if name not in wanted and os.path.lexists(root / name / "config.ini")
+    ]
+    return found[:MOST_PROBLEMS]
