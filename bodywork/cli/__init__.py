@@ -1,9 +1,12 @@
-"""The command line: `bodywork`.
+"""The command line: click, rich, and the composition root.
 
-Nothing is imported here but click and a table of commands; each command's module is loaded when it
-is asked for, so that `bodywork --help` answers at once.
+`main` is all that the console script needs; everything else is loaded by the command that is run.
 """
 
-from bodywork.cli.root import main
 
-__all__ = ["main"]
+def main() -> None:
+    """Run the command line of this process and exit with its code."""
+    from bodywork.cli.exits import run_and_exit
+    from bodywork.cli.program import program
+
+    run_and_exit(program)

@@ -1,83 +1,154 @@
-"""From an error to an exit code, one line and its hints; the only place that catches everything."""
+"""Errors → one line, hints and an exit code; the only place where every exception is caught.
+
+The codes are documented and kept: scripts and Kubernetes act on them.
+"""
 
 import os
 import sys
-import traceback
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from bodywork.errors import (
-    BodyworkError,
-    ConfigError,
-    EngineUnavailable,
-    NotFound,
-    RunNotFound,
-    Unsupported,
-    UsageError,
+from bodywork import errors as ours
+from statemachine import errors as machine
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SUCCESS = 0
+RUN_FAILED = 1
+USAGE = 2
+HELD = 3
+INTERRUPTED = 4
+UNREACHABLE = 5
+KEYBOARD = 130  # what shells expect of a program that Ctrl-C ended, where nothing can be resumed
+
+_CODES: "Sequence[tuple[type[BaseException], int]]" = (
+    (ours.UsageError, USAGE),
+    (ours.RunNotFound, USAGE),
+    (ours.NotFound, USAGE),
+    (ours.Unsupported, USAGE),
+    (ours.EngineUnavailable, UNREACHABLE),
+    (ours.BodyworkError, RUN_FAILED),
+    (machine.OwnershipHeld, HELD),
+    (machine.CheckpointConflict, HELD),
+    (machine.StoreUnavailable, UNREACHABLE),
+    (machine.CheckpointNotFound, USAGE),
+    (machine.DefinitionError, USAGE),
+    (machine.TerminalError, RUN_FAILED),
+    (machine.TransientError, UNREACHABLE),
+    (machine.Interrupted, INTERRUPTED),
 )
-from statemachine.errors import (
-    CheckpointConflict,
-    CheckpointNotFound,
-    Interrupted,
-    OwnershipHeld,
-    StateMachineError,
-    StoreUnavailable,
-)
-
-FAILED, USAGE, HELD, INTERRUPTED, UNREACHABLE = 1, 2, 3, 4, 5
-_CODES: list[tuple[type[BaseException], int]] = [
-    (UsageError, USAGE),
-    (RunNotFound, USAGE),
-    (NotFound, USAGE),
-    (Unsupported, USAGE),
-    (EngineUnavailable, UNREACHABLE),
-    (BodyworkError, FAILED),
-    (OwnershipHeld, HELD),
-    (CheckpointConflict, HELD),
-    (CheckpointNotFound, USAGE),
-    (StoreUnavailable, UNREACHABLE),
-    (StateMachineError, FAILED),
-    (Interrupted, INTERRUPTED),
-    (KeyboardInterrupt, INTERRUPTED),
-    (click.Abort, INTERRUPTED),
-]
+"""The first class that fits decides."""
 
 
-def report(error: BaseException) -> int:
-    """Tell a person what happened, on stderr; return the exit code."""
-    if isinstance(error, SystemExit):
-        return error.code if isinstance(error.code, int) else 1
-    if isinstance(error, click.ClickException):
+class Ended(Exception):
+    """A command has said all there is to say, and ends with this code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def exit_code(error: BaseException) -> int | None:
+    """Return the code for an error; None where it is not one that a user can cause."""
+    for kind, code in _CODES:
+        if isinstance(error, kind):
+            # An illegal move is the program's own mistake, not the user's.
+            return None if isinstance(error, machine.IllegalTransition) else code
+    return RUN_FAILED if isinstance(error, OSError) else None
+
+
+def tell(message: str, *hints: str, label: str = "error") -> None:
+    """Write a message and its hints to stderr, each on one line (or as many as it brings)."""
+    lines = [f"{label}: {message}", *(f"hint: {hint}" for hint in hints if hint)]
+    try:
+        click.echo("\n".join(lines), err=True)
+    except OSError:
+        return  # nobody is listening
+
+
+def run_and_exit(program: click.Command) -> NoReturn:
+    """Run the command line and end the process."""
+    code = run(program, sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _listen_no_more()
+    sys.exit(code)
+
+
+def run(program: click.Command, arguments: "Sequence[str]") -> int:
+    """Run the command line and return its exit code; whatever is raised is told, not passed on."""
+    try:
+        result = program.main(list(arguments), prog_name="bodywork", standalone_mode=False)
+        return result if isinstance(result, int) else SUCCESS
+    except Ended as ended:
+        return ended.code
+    except click.ClickException as error:
         error.show()
-        return error.exit_code
-    if isinstance(error, click.exceptions.Exit):
-        return error.exit_code
-    code = next((code for kind, code in _CODES if isinstance(error, kind)), None)
+        return USAGE
+    except (click.Abort, KeyboardInterrupt):
+        tell("interrupted", label="note")
+        return KEYBOARD
+    except BrokenPipeError:
+        _listen_no_more()
+        return SUCCESS  # `| head` has what it wanted
+    except (Exception, machine.Interrupted) as error:
+        return _explain(error)
+
+
+def _explain(error: BaseException) -> int:
+    code = exit_code(error)
     if code is None:
         return _report_bug(error)
-    if isinstance(error, (KeyboardInterrupt, click.Abort)):
-        _say("interrupted")
-        return code
-    _say(f"error: {getattr(error, 'message', str(error))}")
-    if isinstance(error, ConfigError):
-        from bodywork.workflow.handlers import describe
+    if isinstance(error, ours.ConfigError):
+        from bodywork.cli.render import render_problems
 
-        for problem in error.problems:
-            _say(f"  {describe(problem)}")
-    hint = getattr(error, "hint", "")
-    if hint:
-        _say(f"hint: {hint}")
+        click.echo(render_problems(error.problems), err=True)
+    if isinstance(error, OSError):
+        tell(f"{error.filename or 'the system'}: {error.strerror or error}")
+    else:
+        tell(getattr(error, "message", str(error)), getattr(error, "hint", ""))
+    if os.environ.get("BODYWORK_DEBUG"):
+        _print_traceback(error)
     return code
 
 
 def _report_bug(error: BaseException) -> int:
-    _say(f"error: {type(error).__name__}: {error}")
+    name = type(error).__name__
     if os.environ.get("BODYWORK_DEBUG"):
-        traceback.print_exception(error, file=sys.stderr)
-    else:
-        _say("hint: this is a bug of Bodywork; BODYWORK_DEBUG=1 shows where it happened")
-    return FAILED
+        _print_traceback(error)
+        tell(f"{name}: {error}; this is a bug in Bodywork")
+        return RUN_FAILED
+    where = _write_traceback(error)
+    hints = [f"the traceback is in {where}; please report it"] if where else []
+    tell(f"{name}: {error}; this is a bug in Bodywork", *hints, "BODYWORK_DEBUG=1 shows more")
+    return RUN_FAILED
 
 
-def _say(line: str) -> None:
-    click.echo(line, err=True)
+def _print_traceback(error: BaseException) -> None:
+    import traceback
+
+    traceback.print_exception(error)
+
+
+def _write_traceback(error: BaseException) -> str:
+    """Write the traceback to a private file; return its path, or "" where that is impossible."""
+    import tempfile
+    import traceback
+
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="bodywork-bug-", suffix=".txt", delete=False, encoding="utf-8"
+        ) as file:
+            file.writelines(traceback.format_exception(error))
+            return file.name
+    except OSError:
+        return ""
+
+
+def _listen_no_more() -> None:
+    """Point stdout nowhere, so that the interpreter's own flush at the end finds a listener."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())

@@ -1,20 +1,35 @@
-"""Log lines as the guide shows them: `TIME - LEVEL - name - message`, on stdout."""
+"""Log records in the guide's form: `2020-11-24 20:04:12,648 - INFO - workflow.run_workflow - …`."""
 
 import logging
-import sys
 
-FORMAT = "%(asctime)s - %(levelname)s - %(name)s - %(message)s"
+from bodywork.cli.paper import Paper
+
+FORM = "%(asctime)s - %(levelname)s - %(name)s - %(message)s"
 
 
-def set_up(level: str = "INFO") -> None:
-    """Send the log of this process to stdout."""
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(logging.Formatter(FORMAT))
+class PaperHandler(logging.Handler):
+    """Writes each record as a line."""
+
+    def __init__(self, paper: Paper) -> None:
+        super().__init__()
+        self._paper = paper
+        self.setFormatter(logging.Formatter(FORM))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record."""
+        try:
+            self._paper.line(self.format(record))
+        except Exception:  # as every handler: logging must not end what it logs
+            self.handleError(record)
+
+
+def log_to(paper: Paper) -> None:
+    """Send the records of this process to the paper, INFO and above until a project says else."""
     root = logging.getLogger()
-    root.handlers = [handler]
-    root.setLevel(level)
+    root.handlers[:] = [PaperHandler(paper)]
+    root.setLevel(logging.INFO)
 
 
 def set_level(level: str) -> None:
-    """Show this level and those above it."""
+    """Honour a project's LOG_LEVEL."""
     logging.getLogger().setLevel(level)

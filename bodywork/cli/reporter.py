@@ -1,9 +1,9 @@
-"""What the workflow says, on stdout: other programs' lines, and each stage's log between rules."""
+"""Passes on what a run lets people see: Git's lines, and the log of each attempt that has ended."""
 
-import sys
 from collections.abc import Iterable
 
-from bodywork.cli import logs
+from bodywork.cli.logs import set_level
+from bodywork.cli.paper import Paper
 from bodywork.model.names import service_name
 from bodywork.model.run import LogLine, StageRun
 from bodywork.model.workflow import Workflow
@@ -11,33 +11,33 @@ from bodywork.model.workflow import Workflow
 RULE = "-" * 100
 
 
-class Printer:
-    """The reporter of the command line; on a terminal, control characters are shown, not obeyed."""
+class ConsoleReporter:
+    """Writes on paper; implements `bodywork.ports.Reporter`."""
 
-    def __init__(self) -> None:
-        self._plain = sys.stdout.isatty()
+    def __init__(self, paper: Paper) -> None:
+        self._paper = paper
 
     def say(self, line: str) -> None:
-        """Pass on a line of another program's output."""
-        self._print(clean(line) if self._plain else line)
+        """Pass the line on as it is."""
+        self._paper.line(line)
 
     def project_known(self, workflow: Workflow) -> None:
-        """Obey the project's LOG_LEVEL."""
-        logs.set_level(workflow.log_level)
+        """Honour the project's LOG_LEVEL."""
+        set_level(workflow.log_level)
 
     def stage_ended(self, attempt: StageRun, lines: Iterable[LogLine]) -> None:
-        """Show an attempt's log as a block."""
-        name = service_name(attempt.project, attempt.stage)
-        again = f" (attempt {attempt.attempt})" if attempt.attempt > 1 else ""
-        block = [RULE, f"---- pod logs for {name}{again}", RULE]
-        block += [clean(line.text) if self._plain else line.text for line in lines]
-        self._print("\n".join([*block, RULE]))
-
-    def _print(self, text: str) -> None:
-        sys.stdout.write(text + "\n")
-        sys.stdout.flush()
+        """Show the attempt's log between rules."""
+        write_log(self._paper, attempt, lines)
 
 
-def clean(text: str) -> str:
-    """Return text that cannot command a terminal."""
-    return "".join(each if each.isprintable() or each == "\t" else "�" for each in text)
+def write_log(paper: Paper, attempt: StageRun, lines: Iterable[LogLine]) -> None:
+    """Write an attempt's log under its title, as the guide shows it."""
+    again = f" (attempt {attempt.attempt})" if attempt.attempt > 1 else ""
+    for title in (RULE, f"---- pod logs for {_title(attempt)}{again}", RULE):
+        paper.line(title)
+    for line in lines:
+        paper.line(line.text)
+
+
+def _title(attempt: StageRun) -> str:
+    return service_name(attempt.project, attempt.stage)

@@ -1,35 +1,59 @@
-"""Ctrl-C and SIGTERM: the first asks the controller to stop, the second ends it at once.
+"""Signals to a controller: the first asks it to stop, the second ends it at once.
 
-The stop is an exception, raised wherever the controller happens to be: it has to survive a kill at
-any instant, so it survives that, and a wait ends promptly. A flag is set besides, for the rare
-place that swallows exceptions.
+Stopping is safe at any instant, since everything is on record before it is done; so the request is
+raised right where the main thread is. The flag beside it is for the case that some library swallows
+what was raised.
 """
 
 import os
 import signal
-import types
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
 
-from bodywork.cli.exits import INTERRUPTED
 from statemachine.errors import Interrupted
 
+_WANTED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+AT_ONCE = 4
+"""The exit code of a second signal: the run is as resumable as after the first."""
 
-class Signals:
-    """Listens for as long as it is installed; `stop` is the flag."""
 
-    def __init__(self) -> None:
-        self._name = ""
+@dataclass
+class Stop:
+    """Whether somebody asked us to stop.
 
-    def install(self) -> None:
-        """Begin to listen."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._hear)
+    Attributes:
+        asked: what the runner looks at.
+        at_once: called right before a second signal ends the process, to leave a tidy terminal.
+    """
 
-    def stop(self) -> bool:
-        """Say whether a signal has come."""
-        return bool(self._name)
+    asked: bool = False
+    at_once: Callable[[], None] = field(default=lambda: None)
 
-    def _hear(self, number: int, _: types.FrameType | None) -> None:
-        if self._name:
-            os._exit(INTERRUPTED)
-        self._name = signal.Signals(number).name
-        raise Interrupted(f"interrupted by {self._name}")
+    def __call__(self) -> bool:
+        """Answer as the runner's `stop`."""
+        return self.asked
+
+    def receive(self, number: int, frame: FrameType | None) -> None:
+        """Handle a signal. Raises `Interrupted` the first time."""
+        if self.asked:
+            self.at_once()
+            os._exit(AT_ONCE)
+        self.asked = True
+        raise Interrupted(f"stopped by {signal.Signals(number).name}")
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[Stop]:
+    """Handle signals for as long as the context lasts; one that is ignored (nohup) stays so."""
+    stop = Stop()
+    before = {number: signal.getsignal(number) for number in _WANTED}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, stop.receive)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

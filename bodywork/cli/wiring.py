@@ -1,190 +1,225 @@
-"""The composition root: the only module that names an engine and the workflow together.
+"""The composition root: the only module that names an engine, a store and the workflow together.
 
-What is imported where is deliberate: a run's first act is to start Git, and everything that the
-clone does not need is loaded meanwhile.
+Everything is imported where it is needed: a command pays for what it uses. The Python API shares
+this, so nothing here knows click.
 """
 
-import getpass
-import os
-import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from bodywork import __version__
-from bodywork.errors import NotFound, Unsupported, UsageError
-from bodywork.model.names import Namespace, RunName, problem_with_label
+from bodywork.errors import NotFound, RunNotFound, Unsupported, UsageError
+from bodywork.model.names import Namespace, problem_with_label
 
 if TYPE_CHECKING:
     from bodywork.model.run import Checkout
     from bodywork.model.workflow import Workflow
-    from bodywork.ports import Administration, Reporter
+    from bodywork.ports import Administration, Engine, Reporter, Source
     from bodywork.workflow.execute import Controller
+    from bodywork.workflow.status import ControllerStatus, RunStatus
     from statemachine.checkpoint import Checkpoint
     from statemachine.hooks import Hooks
-    from statemachine.stores.file import FileStore
-    from statemachine.stores.leases import FileLeaseStore
+    from statemachine.store import CheckpointStore
 
-SOFTWARE = f"bodywork {__version__}"
-KUBERNETES_LATER = "add --engine local (or BODYWORK_ENGINE=local) to run on this machine"
+Observer = Callable[["Checkpoint"], None]
+DEFAULT_NAMESPACE = "default"
+RETRY_FIRST_SECONDS = 1.0
+RETRY_MAXIMUM_SECONDS = 60.0
+
+
+class Place(Protocol):
+    """One namespace of one engine, with the records of its runs."""
+
+    engine_name: str
+    namespace: Namespace
+
+    @property
+    def store(self) -> "CheckpointStore":
+        """The records of the runs."""
+        ...
+
+    @property
+    def administration(self) -> "Administration":
+        """The engine's namespaces, secrets and services."""
+        ...
+
+    def require(self) -> None:
+        """Raise `NotFound` where the namespace is not there."""
+        ...
+
+    def engine(self) -> "Engine":
+        """Return an engine to look with; what it changes is not fenced."""
+        ...
+
+    def controller(
+        self,
+        report: "Reporter",
+        *,
+        hooks: "Hooks | None" = None,
+        observer: Observer = lambda _: None,
+        stop: Callable[[], bool] = lambda: False,
+        credentials: str = "",
+    ) -> AbstractContextManager["Controller"]:
+        """Return a controller of runs; leaving the context frees what it holds, not its runs."""
+        ...
+
+    def who_controls(self, run: str) -> "ControllerStatus | None":
+        """Return who signed the run's lease, and whether that controller is alive."""
+        ...
+
+
+def open_place(engine: str, namespace: str) -> Place:
+    """Return the place that the options name.
+
+    Raises:
+        UsageError: the namespace cannot be called that, or is not given.
+        Unsupported: this version has no such engine.
+    """
+    if engine == "kubernetes":
+        raise Unsupported(
+            "the Kubernetes engine is not part of this version",
+            hint="use the embedded engine: --engine local, or BODYWORK_ENGINE=local",
+        )
+    name = namespace or DEFAULT_NAMESPACE
+    if fault := problem_with_label(name):
+        raise UsageError(f"the namespace {name!r} {fault}")
+    from bodywork.cli.place import LocalPlace
+
+    return LocalPlace(Namespace(name))
+
+
+def open_administration(engine: str) -> "Administration":
+    """Return the administration of the engine as a whole. Raises as `open_place`."""
+    return open_place(engine, "").administration
 
 
 class SystemClock:
-    """The machine's own time."""
+    """The time of this machine."""
 
     def now(self) -> datetime:
         """Return the time in UTC."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Return seconds that only ever grow."""
+        """Return seconds that only grow."""
+        import time
+
         return time.monotonic()
 
 
-@dataclass(frozen=True, slots=True)
-class Records:
-    """A namespace's records of runs, and who works on them."""
+class CredentialedSource:
+    """A source that knows the password of a repository whose record bears none.
 
-    namespace: Namespace
-    store: "FileStore"
-    leases: "FileLeaseStore"
-
-
-def engine_name(given: str | None) -> str:
-    """Return the engine that was asked for: by option, or by BODYWORK_ENGINE, or Kubernetes.
-
-    Raises:
-        UsageError: there is no engine of that name.
-        Unsupported: this version does not have it.
+    A run's record holds the address without its password; this process, which was given it, puts
+    it back in when the repository is read.
     """
-    name = given or os.environ.get("BODYWORK_ENGINE") or "kubernetes"
-    if name == "kubernetes":
-        raise Unsupported(
-            "this version runs workflows on this machine only, not on a Kubernetes cluster",
-            hint=KUBERNETES_LATER,
-        )
-    if name != "local":
-        raise UsageError(f"there is no engine {name}", hint="the engines: local, kubernetes")
-    return name
+
+    def __init__(self, inner: "Source", repository: str) -> None:
+        self._inner = inner
+        self._repository = repository
+        self._shown = redacted(repository)
+
+    def checkout(
+        self, repository: str, reference: str, commit: str = "", *, say: Callable[[str], None]
+    ) -> AbstractContextManager["Checkout"]:
+        """See `bodywork.ports.Source.checkout`."""
+        address = self._repository if repository == self._shown else repository
+        return self._inner.checkout(address, reference, commit, say=say)
 
 
-def namespace_name(given: str | None) -> Namespace:
-    """Return the namespace that was asked for: by option, or by BODYWORK_NAMESPACE, or `default`.
-
-    Raises:
-        UsageError: it cannot be one.
-    """
-    name = given or os.environ.get("BODYWORK_NAMESPACE") or "default"
-    fault = problem_with_label(name)
-    if fault:
-        raise UsageError(f"the namespace's name {fault}")
-    return Namespace(name)
-
-
-def administration() -> "Administration":
-    """Return what administers the local engine."""
-    from bodywork.local import LocalAdministration, state_folder
-
-    return LocalAdministration(state_folder())
-
-
-def open_records(namespace: Namespace, *, create: bool = False) -> Records:
-    """Return a namespace's records.
-
-    Raises:
-        NotFound: there is no such namespace, and it is not to be created.
-    """
-    from bodywork.local import state_folder
-    from statemachine.stores.file import FileStore
-    from statemachine.stores.leases import FileLeaseStore
-
-    folder = state_folder() / "namespaces" / namespace
-    if create:
-        (folder / "runs").mkdir(parents=True, exist_ok=True, mode=0o700)
-    elif not folder.exists():
-        raise NotFound(
-            f"there is no namespace {namespace}",
-            hint=f"make it: bodywork setup-namespace {namespace}",
-        )
-    return Records(namespace, FileStore(folder / "runs"), FileLeaseStore(folder / "runs"))
-
-
-def me() -> str:
-    """Return this controller's name, for people."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = str(os.getuid())
-    return f"{user}@{os.uname().nodename}"
-
-
-@contextmanager
-def open_controller(
-    records: Records,
-    report: "Reporter",
-    *,
-    hooks: "Hooks | None" = None,
-    observer: "Callable[[Checkpoint], None] | None" = None,
-    stop: Callable[[], bool] = lambda: False,
-) -> "Iterator[Controller]":
-    """Yield a controller of runs on this machine; its helper process ends with the context."""
-    from bodywork.local import LocalEngine, cache_folder, state_folder
-
-    epochs: dict[RunName, int] = {}
-    engine = LocalEngine(
-        state_folder(),
-        records.namespace,
-        guard=lambda run: _guard(records, run, epochs),
-        environments=cache_folder(),
-    )
-    engine.warm_up()
-    try:
-        yield _controller(records, engine, report, epochs, hooks, observer, stop)
-    finally:
-        engine.close()
-
-
-def _guard(
-    records: Records, run: RunName, epochs: dict[RunName, int]
-) -> AbstractContextManager[None]:
-    return records.store.guard(run, lambda: epochs.get(run, 0))
-
-
-def _controller(  # type: ignore[no-untyped-def]  # the engine's class is loaded late
-    records: Records, engine, report, epochs, hooks, observer, stop
-) -> "Controller":
+def open_source(credentials: str = "") -> "Source":
+    """Return the source of projects; `credentials` is an address that may hold a password."""
     from bodywork.git import GitSource
-    from bodywork.workflow.context import Context
-    from bodywork.workflow.execute import Controller, build_runner, earlier_run
-    from statemachine.ownership import Ownership, this_process
-    from statemachine.retries import RetryPolicy, delays
 
-    context = Context(
-        engine=engine,
-        source=GitSource(),
-        clock=SystemClock(),
-        report=report,
-        load_project=_load_project,
-        earlier=earlier_run(records.store, engine),
-        pause=lambda number: delays(RetryPolicy(), number - 1),
-    )
-
-    def observe(checkpoint: "Checkpoint") -> None:
-        epochs[RunName(checkpoint.id)] = checkpoint.epoch
-        if observer:
-            observer(checkpoint)
-
-    runner = build_runner(
-        context, records.store, software=SOFTWARE, hooks=hooks, observer=observe, stop=stop
-    )
-    ownership = Ownership(records.leases, records.store, runner, this_process(me(), SOFTWARE))
-    return Controller(context, records.store, ownership, runner)
+    source = GitSource()
+    return CredentialedSource(source, credentials) if credentials else source
 
 
-def _load_project(checkout: "Checkout") -> "Workflow":
+def redacted(repository: str) -> str:
+    """Return the repository's address without what is secret in it."""
+    if "@" not in repository:
+        return repository
+    from bodywork.git.repository import redact
+
+    return redact(repository)
+
+
+def read_project(checkout: "Checkout") -> "Workflow":
+    """Read a checkout's configuration. Raises `ConfigError`."""
     from bodywork.config import load_workflow
 
-    return load_workflow(Path(checkout.folder), checkout.trees)
+    return load_workflow(checkout.folder, checkout.trees)
+
+
+def retry_pause(number: int) -> float:
+    """Return the seconds to wait before the attempt of that number (from 2) of a stage."""
+    from statemachine.retries import RetryPolicy, pause_seconds
+
+    policy = RetryPolicy(
+        initial_wait_seconds=RETRY_FIRST_SECONDS, maximum_wait_seconds=RETRY_MAXIMUM_SECONDS
+    )
+    return pause_seconds(policy, number - 1)
+
+
+def checkpoints(
+    store: "CheckpointStore", unreadable: Callable[[str], None] = lambda _: None
+) -> Iterator["Checkpoint"]:
+    """Yield the readable checkpoints of a store; `unreadable` is told of each of the others."""
+    from statemachine.errors import CheckpointCorrupt, CheckpointNotFound
+
+    for name in store.list():
+        try:
+            yield store.load(name).checkpoint
+        except CheckpointCorrupt as error:
+            unreadable(error.message)
+        except CheckpointNotFound:
+            continue  # deleted a moment ago
+
+
+def load_run(place: Place, run: str) -> "Checkpoint":
+    """Return a run's checkpoint.
+
+    Raises:
+        RunNotFound: there is no such run.
+        CheckpointNotFound, CheckpointCorrupt: its record was deleted or damaged.
+    """
+    from statemachine.errors import CheckpointNotFound
+
+    try:
+        return place.store.load(run).checkpoint
+    except CheckpointNotFound as error:
+        if error.hint:  # there are traces of it, and the store says what happened to them
+            raise
+        raise RunNotFound(
+            f"no run {run} is on record in namespace {place.namespace}",
+            hint="`bodywork status` lists the runs of a namespace",
+        ) from error
+
+
+def status_of(place: Place, run: str) -> "RunStatus":
+    """Return a run's status, its controller included. Raises as `load_run`."""
+    from bodywork.workflow.status import run_status
+
+    return run_status(load_run(place, run), place.who_controls(run))
+
+
+def list_statuses(
+    place: Place, unreadable: Callable[[str], None] = lambda _: None
+) -> Iterable["RunStatus"]:
+    """Return the status of each readable run, newest first."""
+    from bodywork.workflow.status import run_status
+
+    found = [
+        run_status(each, place.who_controls(each.id))
+        for each in checkpoints(place.store, unreadable)
+    ]
+    return sorted(found, key=lambda each: each.created_at, reverse=True)
+
+
+def missing_namespace(namespace: str) -> NotFound:
+    """Return the error for a namespace that is not there."""
+    return NotFound(
+        f"there is no namespace {namespace}",
+        hint=f"make it: bodywork setup-namespace {namespace}",
+    )

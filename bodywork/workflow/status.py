@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
+from bodywork.model.run import ServiceVersion
 from bodywork.workflow import lifecycle
 from bodywork.workflow.progress import Attempt, Progress, StageProgress, Verdict
 from bodywork.workflow.record import parse_progress
@@ -36,7 +37,10 @@ class ControllerStatus:
 
 @dataclass(frozen=True, slots=True)
 class StageStatus:
-    """One line of a run's table. `step` counts from 1; 0 is the failure stage."""
+    """One line of a run's table. `step` counts from 1; 0 is the failure stage.
+
+    `previous` is the version of a service that a roll-back comes back to.
+    """
 
     name: str
     type: str
@@ -47,6 +51,7 @@ class StageStatus:
     attempts: tuple[Attempt, ...]
     restoration: str
     restoration_reason: str
+    previous: ServiceVersion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +168,7 @@ def _stage(progress: Progress, step: int, name: Any, stage: StageProgress) -> St
         attempts=stage.attempts,
         restoration=stage.restoration,
         restoration_reason=stage.restoration_reason,
+        previous=stage.previous,
     )
 
 
@@ -197,6 +203,12 @@ def _verdict(verdict: Verdict | None) -> Mapping[str, Any] | None:
     }
 
 
+def _version(version: ServiceVersion | None) -> Mapping[str, Any] | None:
+    if version is None:
+        return None
+    return {"id": version.id, "run": version.run, "commit": version.commit}
+
+
 def _stage_document(stage: StageStatus) -> Mapping[str, Any]:
     return {
         "name": stage.name,
@@ -207,6 +219,7 @@ def _stage_document(stage: StageStatus) -> Mapping[str, Any]:
         "reused_from": stage.reused_from or None,
         "restoration": stage.restoration or None,
         "restoration_reason": stage.restoration_reason or None,
+        "previous": _version(stage.previous),
         "attempts": [
             {
                 "number": attempt.number,

@@ -1,0 +1,204 @@
+"""What `bodywork status` says of runs, in words; pure."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+
+from bodywork.cli.paper import printable
+from bodywork.cli.render import (
+    render_ago,
+    render_duration,
+    render_mapping,
+    render_table,
+    shorten,
+)
+from bodywork.workflow import lifecycle
+from bodywork.workflow.progress import Attempt
+from bodywork.workflow.status import RunStatus, StageStatus
+
+Advise = Callable[..., str]
+"""Words of a command → the command to type."""
+SHORT_COMMIT = 12
+NOTE_WIDTH = 40
+
+
+def describe_state(status: RunStatus) -> str:
+    """Return the run's state in a word or two; `interrupted` where nobody goes on with it."""
+    if status.ended:
+        return status.state.replace("-", " ")
+    if status.controller is None or status.controller.alive is False:
+        return "interrupted"
+    return "rolling back" if status.state == lifecycle.ROLLING_BACK else "running"
+
+
+def render_runs(statuses: Sequence[RunStatus], now: datetime, width: int | None) -> str:
+    """Return the table of a namespace's runs."""
+    rows = [
+        (
+            status.run,
+            describe_state(status),
+            f"{status.step}/{status.steps}" if status.steps else "-",
+            render_ago(status.created_at, now),
+            _took(status, now),
+        )
+        for status in statuses
+    ]
+    return render_table(("RUN", "STATE", "STEP", "STARTED", "TOOK"), rows, width)
+
+
+def render_run(status: RunStatus, now: datetime, advise: Advise, width: int | None) -> str:
+    """Return all about one run: what, where it stands, why it failed, what to do next."""
+    parts = [
+        _head(status, now),
+        render_stages(status, now, width),
+        _why(status),
+        _rolled_back(status),
+        _next(status, advise),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def render_stages(status: RunStatus, now: datetime, width: int | None = None) -> str:
+    """Return the table of a run's stages."""
+    rows = [
+        (
+            str(stage.step) if stage.step else "-",
+            stage.name,
+            describe_stage(stage),
+            _stage_time(stage, now),
+            str(len(stage.attempts) or "-"),
+            shorten(_note(stage), NOTE_WIDTH),
+        )
+        for stage in status.stages
+        if stage.state != "unused"
+    ]
+    if not rows:
+        return ""
+    return render_table(("STEP", "STAGE", "STATE", "TIME", "TRIES", "NOTE"), rows, width)
+
+
+def describe_stage(stage: StageStatus) -> str:
+    """Return a stage's state as people say it."""
+    words = {"intended": "starting", "started": "running", "left": "left alone"}
+    return words.get(stage.state, stage.state)
+
+
+def _head(status: RunStatus, now: datetime) -> str:
+    where = f" in step {status.step} of {status.steps}" if status.step and not _done(status) else ""
+    when = f"{status.created_at:%Y-%m-%d %H:%M:%S} UTC, {render_ago(status.created_at, now)}"
+    return render_mapping(
+        {
+            "run": status.run,
+            "state": describe_state(status) + where,
+            "project": status.project,
+            "repository": status.repository,
+            "branch": status.reference,
+            "commit": status.commit[:SHORT_COMMIT],
+            "started": when,
+            "took" if status.ended else "so far": _took(status, now),
+            "continues": status.continues,
+            "controller": _who(status),
+            "cancelled by": status.cancelled_by,
+            "hooks due": ", ".join(status.hooks_due),
+            "hooks failed": ", ".join(status.hooks_failed),
+        }
+    )
+
+
+def _done(status: RunStatus) -> bool:
+    return status.state == lifecycle.SUCCEEDED
+
+
+def _who(status: RunStatus) -> str:
+    if status.ended:
+        return ""
+    if status.controller is None:
+        return "nobody"
+    words = {True: "alive", False: "dead", None: "on another machine; not known whether alive"}
+    return f"{status.controller.holder}, {words[status.controller.alive]}"
+
+
+def _took(status: RunStatus, now: datetime) -> str:
+    until = status.updated_at if status.ended else now
+    return render_duration(until - status.created_at)
+
+
+def _stage_time(stage: StageStatus, now: datetime) -> str:
+    if not stage.attempts:
+        return "-"
+    first, last = stage.attempts[0], stage.attempts[-1]
+    if first.started_at is None:
+        return "-"
+    return render_duration(max(timedelta(), (_end_of(last, now)) - first.started_at))
+
+
+def _end_of(attempt: Attempt, now: datetime) -> datetime:
+    if attempt.ended_at:
+        return attempt.ended_at
+    return now if attempt.active or attempt.started_at is None else attempt.started_at
+
+
+def _note(stage: StageStatus) -> str:
+    if stage.reused_from:
+        return f"from run {stage.reused_from}"
+    latest = stage.attempts[-1] if stage.attempts else None
+    if latest and latest.state in ("failed", "lost", "stopped"):
+        return latest.reason
+    return stage.restoration_reason
+
+
+def _why(status: RunStatus) -> str:
+    verdict = status.verdict
+    if verdict is None:
+        return ""
+    tries = f", attempt {verdict.attempt}" if verdict.attempt > 1 else ""
+    where = f"stage {verdict.stage}{tries}: " if verdict.stage else ""
+    lines = [f"Why: {where}{printable(verdict.reason)}"]
+    if verdict.exit_code is not None and str(verdict.exit_code) not in verdict.reason:
+        lines.append(f"exit code: {verdict.exit_code}")
+    if verdict.hint:
+        lines.append(f"hint: {printable(verdict.hint)}")
+    if verdict.tail:
+        lines.append("The last lines of its log:")
+        lines += [f"  | {printable(line)}".rstrip() for line in verdict.tail]
+    return "\n".join(lines)
+
+
+def _rolled_back(status: RunStatus) -> str:
+    lines = [_restoration(stage) for stage in status.stages if stage.restoration]
+    return "\n".join(["Services:", *lines]) if lines else ""
+
+
+def _restoration(stage: StageStatus) -> str:
+    before = stage.previous
+    version = f"the version of run {before.run}" if before else "nothing"
+    commit = f" (commit {before.commit[:SHORT_COMMIT]})" if before else ""
+    words = {
+        "restored": f"is back at {version}{commit}",
+        "removed": "was new, and has been removed",
+        "left": "was left alone",
+        "failed": f"could NOT be brought back to {version}{commit}",
+    }
+    reason = f": {printable(stage.restoration_reason)}" if stage.restoration_reason else ""
+    return f"  {stage.name} {words[stage.restoration]}{reason}"
+
+
+def _next(status: RunStatus, advise: Advise) -> str:
+    return "\n".join(["Next:", *(f"  {line}" for line in _advice(status, advise))])
+
+
+def _advice(status: RunStatus, advise: Advise) -> Iterator[str]:
+    resume = advise("workflow", "--resume", f"--run={status.run}")
+    if status.state == lifecycle.SUCCEEDED:
+        if any(stage.type == "service" for stage in status.stages):
+            yield advise("service", "display")
+        yield advise("logs", status.run)
+    elif status.ended:
+        if status.verdict and status.verdict.stage:
+            yield advise("logs", status.run, status.verdict.stage)
+        yield f"{resume}   # run again what failed"
+    elif describe_state(status) == "interrupted":
+        yield f"{resume}   # go on"
+        yield f"{advise('cancel', status.run)}   # or end it"
+    else:
+        yield advise("logs", status.run, "--follow")
+        yield f"{advise('cancel', status.run)}   # end it"

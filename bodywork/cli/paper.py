@@ -1,0 +1,65 @@
+"""What a command that runs for a while writes on: stdout, line by line.
+
+Log records, Git's output and the logs of stages all come through here, so that a live display can
+keep itself below them. A reader that goes away never stops a run: later lines are dropped.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+if TYPE_CHECKING:
+    from bodywork.cli.signals import Stop
+    from bodywork.cli.wiring import Observer
+
+_ESCAPES = r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"
+_REVERSERS = "\u202a-\u202e\u2066-\u2069"
+_CONTROL = re.compile(rf"{_ESCAPES}|[\x00-\x08\x0b-\x1f\x7f-\x9f{_REVERSERS}]")
+
+
+def printable(text: str) -> str:
+    """Return the text without escape sequences and control characters (tabs stay).
+
+    What stages and servers print is foreign: on a terminal it must not move the cursor, change
+    its title or hide lines.
+    """
+    shown = text.rstrip("\r").rpartition("\r")[2]  # what a progress bar ended with
+    return _CONTROL.sub("", shown)
+
+
+class Paper(Protocol):
+    """Takes lines."""
+
+    def line(self, text: str) -> None:
+        """Write one line, at once."""
+        ...
+
+
+class PlainPaper:
+    """A stream, flushed at each line; on a terminal, foreign control characters are left out."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stdout
+        self._clean: Callable[[str], str] = printable if self._stream.isatty() else str
+        self._heard = True
+
+    def line(self, text: str) -> None:
+        """Write the line; nobody listening is no fault."""
+        if not self._heard:
+            return
+        try:
+            self._stream.write(self._clean(text) + "\n")
+            self._stream.flush()
+        except (OSError, ValueError):  # ValueError: the stream was closed
+            self._heard = False
+
+
+@contextmanager
+def open_paper(stop: "Stop") -> Iterator[tuple[Paper, "Observer"]]:
+    """Return what a run is written on, and who is told of its checkpoints.
+
+    On a terminal, the run's progress is shown live below the lines.
+    """
+    yield PlainPaper(), lambda _: None

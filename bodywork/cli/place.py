@@ -1,0 +1,119 @@
+"""The embedded engine, wired: a folder of this machine as a place for runs."""
+
+import getpass
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING
+
+from bodywork import __version__
+from bodywork.cli import wiring
+from bodywork.local import LocalAdministration, LocalEngine, cache_folder, state_folder
+from bodywork.model.names import Namespace, RunName
+from statemachine.stores.file import FileStore
+from statemachine.stores.leases import FileLeaseStore
+
+if TYPE_CHECKING:
+    from bodywork.ports import Reporter
+    from bodywork.workflow.execute import Controller
+    from bodywork.workflow.status import ControllerStatus
+    from statemachine.checkpoint import Checkpoint
+    from statemachine.hooks import Hooks
+
+SOFTWARE = f"bodywork {__version__}"
+
+
+class LocalPlace:
+    """One namespace of the embedded engine."""
+
+    engine_name = "local"
+
+    def __init__(self, namespace: Namespace) -> None:
+        self.namespace = namespace
+        self._state = state_folder()
+        runs = self._state / "namespaces" / namespace / "runs"
+        self.store = FileStore(runs)
+        self._leases = FileLeaseStore(runs)
+
+    @property
+    def administration(self) -> LocalAdministration:
+        """Namespaces, secrets and services of the state folder."""
+        return LocalAdministration(self._state)
+
+    def require(self) -> None:
+        """Raise `NotFound` where the namespace is not there; the default one is made."""
+        if (self._state / "namespaces" / self.namespace).is_dir():
+            return
+        if self.namespace != wiring.DEFAULT_NAMESPACE:
+            raise wiring.missing_namespace(self.namespace)
+        self.administration.setup_namespace(self.namespace)
+
+    def engine(self, epochs: dict[str, int] | None = None) -> LocalEngine:
+        """Return an engine; with `epochs` (run → epoch that we hold) its changes are fenced."""
+
+        def guard(run: RunName) -> AbstractContextManager[None]:
+            return self.store.guard(run, lambda: (epochs or {}).get(run, 0))
+
+        return LocalEngine(self._state, self.namespace, guard=guard, environments=cache_folder())
+
+    @contextmanager
+    def controller(
+        self,
+        report: "Reporter",
+        *,
+        hooks: "Hooks | None" = None,
+        observer: wiring.Observer = lambda _: None,
+        stop: Callable[[], bool] = lambda: False,
+        credentials: str = "",
+    ) -> Iterator["Controller"]:
+        """Return a controller whose changes are fenced by the epochs that it saved with."""
+        epochs: dict[str, int] = {}
+        engine = self.engine(epochs)
+        engine.warm_up()
+
+        from bodywork.workflow.context import Context
+        from bodywork.workflow.execute import Controller, build_runner, earlier_run
+        from statemachine.ownership import Ownership, this_process
+
+        def saved(checkpoint: "Checkpoint") -> None:
+            epochs[checkpoint.id] = checkpoint.epoch
+            observer(checkpoint)
+
+        context = Context(
+            engine=engine,
+            source=wiring.open_source(credentials),
+            clock=wiring.SystemClock(),
+            report=report,
+            load_project=wiring.read_project,
+            earlier=earlier_run(self.store, engine),
+            pause=wiring.retry_pause,
+        )
+        runner = build_runner(
+            context, self.store, software=SOFTWARE, hooks=hooks, observer=saved, stop=stop
+        )
+        me = this_process(user_name(), SOFTWARE)
+        try:
+            yield Controller(
+                context, self.store, Ownership(self._leases, self.store, runner, me), runner
+            )
+        finally:
+            engine.close()
+
+    def who_controls(self, run: str) -> "ControllerStatus | None":
+        """Return who signed the run's lease; a process of this host is known dead or alive."""
+        holder = self._leases.read(run)
+        if holder is None:
+            return None
+        from bodywork.workflow.status import ControllerStatus
+
+        here = holder.host == os.uname().nodename
+        alive = not self._leases.is_dead(run, holder) if here else None
+        return ControllerStatus(str(holder), alive)
+
+
+def user_name() -> str:
+    """Return the user's name, for people."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # no such user: containers with a bare number
+        return str(os.getuid())

@@ -1,0 +1,104 @@
+"""`bodywork logs`: which attempts of a run have logs, and where those of reused stages are."""
+
+import time
+from collections.abc import Callable, Iterator
+
+from bodywork.cli.paper import Paper, PlainPaper
+from bodywork.cli.reporter import write_log
+from bodywork.cli.wiring import Place, load_run
+from bodywork.errors import NotFound, UsageError
+from bodywork.model.names import RunName, StageName
+from bodywork.model.run import StageRun
+from bodywork.workflow import lifecycle
+from bodywork.workflow.progress import Progress
+from bodywork.workflow.record import parse_progress
+from bodywork.workflow.status import run_status
+
+LOOK_SECONDS = 0.3
+
+
+class Reading:
+    """Reads the logs of one run."""
+
+    def __init__(
+        self,
+        place: Place,
+        run: str,
+        *,
+        follow: bool,
+        paper: Paper | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._place = place
+        self._run = run
+        self._follow = follow
+        self._paper = paper or PlainPaper()
+        self._sleep = sleep
+        self._engine = place.engine()
+
+    def show(self, stage: str, attempt: int) -> None:
+        """Write the log of one stage, or of all of them.
+
+        Raises:
+            NotFound: there is no such stage or attempt, or it has not begun.
+            RunNotFound: there is no such run.
+        """
+        if attempt and not stage:
+            raise UsageError("--attempt needs a STAGE")
+        if stage:
+            for line in self._engine.read_log(self._find(stage, attempt), follow=self._follow):
+                self._paper.line(line.text)
+            return
+        shown: set[StageRun] = set()
+        while True:
+            ended = self._has_ended()
+            fresh = [each for each in self._begun() if each not in shown]
+            for each in fresh:
+                write_log(self._paper, each, self._engine.read_log(each, follow=self._follow))
+                shown.add(each)
+            if not self._follow or (ended and not fresh):
+                return
+            if not fresh:
+                self._sleep(LOOK_SECONDS)
+
+    def _progress(self, run: str = "") -> Progress:
+        return parse_progress(load_run(self._place, run or self._run).data)
+
+    def _has_ended(self) -> bool:
+        """Whether nothing more will be begun: the run is over, or nobody goes on with it."""
+        checkpoint = load_run(self._place, self._run)
+        controller = self._place.who_controls(self._run)
+        alone = controller is None or controller.alive is False
+        return checkpoint.state in lifecycle.TERMINAL or alone
+
+    def _begun(self) -> Iterator[StageRun]:
+        """Yield the attempts of this run that were begun, in the order of the DAG."""
+        progress = self._progress()
+        status = run_status(load_run(self._place, self._run))
+        for stage in status.stages:
+            for attempt in stage.attempts:
+                if attempt.state != "intended":
+                    yield progress.stage_run(StageName(stage.name), attempt.number)
+
+    def _find(self, stage: str, number: int) -> StageRun:
+        progress = self._progress()
+        found = progress.stages.get(StageName(stage))
+        if found is None:
+            names = ", ".join(progress.stages) or "none yet"
+            raise NotFound(f"run {self._run} has no stage {stage}", hint=f"its stages: {names}")
+        if found.reused_from:
+            return self._find_reused(stage, number, found.reused_from)
+        numbers = [attempt.number for attempt in found.attempts]
+        if not numbers:
+            raise NotFound(f"stage {stage} of run {self._run} has not begun")
+        if number and number not in numbers:
+            raise NotFound(
+                f"stage {stage} of run {self._run} has no attempt {number}",
+                hint=f"it has {numbers[-1]}",
+            )
+        return progress.stage_run(StageName(stage), number or numbers[-1])
+
+    def _find_reused(self, stage: str, number: int, run: str) -> StageRun:
+        """Find the attempt in the run that made it; that record may be gone, and its logs too."""
+        other = Reading(self._place, RunName(run), follow=self._follow, paper=self._paper)
+        return other._find(stage, number)

@@ -1,0 +1,148 @@
+"""`bodywork workflow --dry-run`: what each stage would do, and why; nothing is changed."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from bodywork.cli.choice import Choice, Order
+from bodywork.cli.render import render_json, render_table
+from bodywork.cli.show import screen_width
+from bodywork.cli.wiring import Place, open_source, read_project
+from bodywork.model.names import StageName
+from bodywork.model.stage import Service
+from bodywork.model.workflow import Workflow
+from bodywork.workflow import lifecycle
+from bodywork.workflow.plan import Earlier, plan_stages
+from bodywork.workflow.progress import Progress, Request, StageProgress
+from bodywork.workflow.rollback import to_restore
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What would happen to a stage: reuse, re-attach, run, restore or none."""
+
+    step: int
+    stage: str
+    action: str
+    reason: str
+
+
+def rehearse(place: Place, order: Order, choice: Choice) -> None:
+    """Print what the order would do."""
+    earlier = choice.progress
+    if choice.finished and earlier:
+        intents, commit = list(_kept(earlier)), earlier.commit
+    elif choice.request is None and earlier and choice.earlier:
+        intents, commit = list(_going_on(earlier, choice.earlier.state)), earlier.commit
+    elif choice.request:
+        intents, commit = _anew(place, order, choice.request, earlier)
+    else:
+        intents, commit = [], ""
+    run = choice.earlier.id if choice.earlier else None
+    if order.form == "json":
+        click.echo(render_json(_document(run, commit, intents)))
+        return
+    if not intents:
+        click.echo("the run was ended before its source was cloned: it would begin with that")
+        return
+    rows = [(str(each.step or "-"), each.stage, each.action, each.reason) for each in intents]
+    click.echo(render_table(("STEP", "STAGE", "ACTION", "REASON"), rows, screen_width()))
+
+
+def _document(run: str | None, commit: str, intents: list[Intent]) -> Mapping[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "run": run,
+        "commit": commit or None,
+        "stages": [
+            {
+                "step": each.step,
+                "name": each.stage,
+                "action": each.action,
+                "reason": each.reason,
+            }
+            for each in intents
+        ],
+    }
+
+
+def _kept(progress: Progress) -> Iterator[Intent]:
+    for step, name in _placed(progress.project):
+        if step:
+            yield Intent(step, name, "reuse", "the run has succeeded")
+
+
+def _going_on(progress: Progress, state: str) -> Iterator[Intent]:
+    """Say what the run's own record still has to do."""
+    if progress.workflow is None:
+        return
+    leaving = state == lifecycle.ROLLING_BACK or bool(progress.verdict or progress.cancelled_by)
+    restored = to_restore(progress) if leaving else []
+    for step, name in _placed(progress.project):
+        if leaving and name in restored:
+            yield Intent(step, name, "restore", "the run failed, and is being rolled back")
+        elif leaving and step:
+            yield Intent(step, name, "none", "the run failed, and is being ended")
+        elif step:
+            yield Intent(step, name, *_own(progress.stages[name]))
+
+
+def _own(stage: StageProgress) -> tuple[str, str]:
+    latest = stage.latest
+    if stage.action == "reuse":
+        return "reuse", stage.why
+    if latest is None:
+        return "run", "it has not run yet"
+    if latest.state == "succeeded":
+        return "reuse", f"its attempt {latest.number} succeeded"
+    if latest.state == "started":
+        return "re-attach", f"its attempt {latest.number} was started"
+    if latest.state == "intended":
+        return "run", f"its attempt {latest.number} was about to start"
+    return "run", f"its attempt {latest.number} {latest.state}"
+
+
+def _anew(
+    place: Place, order: Order, request: Request, earlier: Progress | None
+) -> tuple[list[Intent], str]:
+    """Plan as a new record would: from the code that it would use."""
+    workflow, commit = _read(order, request, earlier)
+    before = None
+    if earlier and earlier.workflow:
+        engine = place.engine()
+        live = {
+            name: engine.live_version(workflow.project, name)
+            for name, stage in workflow.stages.items()
+            if isinstance(stage.kind, Service)
+        }
+        before = Earlier(earlier, live)
+    plan = plan_stages(workflow, before, request.from_stage)
+    intents = [
+        Intent(step, name, plan[name].action, plan[name].why)
+        for step, name in _placed(workflow)
+        if step
+    ]
+    return intents, commit
+
+
+def _read(order: Order, request: Request, earlier: Progress | None) -> tuple[Workflow, str]:
+    if earlier and earlier.workflow and request.commit == earlier.commit:
+        return earlier.workflow, earlier.commit
+    source = open_source(order.git_repo_url)
+    with source.checkout(
+        request.repository, request.reference, request.commit, say=lambda _: None
+    ) as checkout:
+        return read_project(checkout), checkout.commit
+
+
+def _placed(workflow: Workflow) -> Iterator[tuple[int, StageName]]:
+    """Yield each stage with its step (from 1); the failure stage with step 0."""
+    for number, step in enumerate(workflow.steps, start=1):
+        for name in step:
+            yield number, name
+    if workflow.run_on_failure:
+        yield 0, workflow.run_on_failure

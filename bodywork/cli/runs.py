@@ -1,0 +1,98 @@
+"""`bodywork status`, `logs` and `cancel`: looking at runs, and ending them."""
+
+import click
+
+from bodywork.cli import options
+from bodywork.cli.exits import SUCCESS, Ended, tell
+
+_STATUS_EPILOG = """\b
+Examples:
+  bodywork status
+  bodywork status shop-20260101-120000-1a2b
+  bodywork status shop-20260101-120000-1a2b --watch
+  bodywork status shop-20260101-120000-1a2b -o json
+
+\b
+The JSON document has a `schema` number; fields are only ever added to a
+schema. Its times are UTC. The mermaid form draws the run's way through
+its states."""
+_LOGS_EPILOG = """\b
+Examples:
+  bodywork logs shop-20260101-120000-1a2b
+  bodywork logs shop-20260101-120000-1a2b train --attempt 1
+  bodywork logs shop-20260101-120000-1a2b --follow"""
+_CANCEL_EPILOG = """\b
+Examples:
+  bodywork cancel shop-20260101-120000-1a2b
+
+\b
+It takes the run over, also from a controller that is alive: that one
+changes nothing more and exits with code 3."""
+
+
+@click.command(epilog=_STATUS_EPILOG)
+@options.place
+@click.argument("run", default="", metavar="[RUN]")
+@click.option("--watch", is_flag=True, help="Go on showing it until the run has ended.")
+@options.output("table", "json", "yaml", "mermaid")
+def status(engine: str, namespace: str, run: str, watch: bool, form: str) -> None:
+    """List the runs of a namespace, or explain one.
+
+    For a failed RUN it says why: the exit code, the reason, the last lines of the log, what was
+    rolled back to what, and the next command to type.
+    """
+    from bodywork.cli.show import View
+    from bodywork.cli.wiring import open_place
+
+    place = open_place(engine, namespace)
+    place.require()
+    view = View(place, run, form)
+    if watch:
+        from bodywork.cli.watch import watch as keep_watching
+
+        keep_watching(view)
+    else:
+        click.echo(view.render())
+
+
+@click.command(epilog=_LOGS_EPILOG)
+@options.place
+@click.argument("run")
+@click.argument("stage", default="", metavar="[STAGE]")
+@click.option("-f", "--follow", is_flag=True, help="Go on until the stage (or the run) has ended.")
+@click.option("--attempt", type=click.IntRange(min=1), help="Which try; else the last one.")
+def logs(
+    engine: str, namespace: str, run: str, stage: str, follow: bool, attempt: int | None
+) -> None:
+    """Show the logs of a run's stages.
+
+    With STAGE, the bare lines of one stage; else those of all stages, each under its title.
+    """
+    from bodywork.cli.reading import Reading
+    from bodywork.cli.wiring import open_place
+
+    place = open_place(engine, namespace)
+    place.require()
+    Reading(place, run, follow=follow).show(stage, attempt or 0)
+
+
+@click.command(epilog=_CANCEL_EPILOG)
+@options.place
+@click.argument("run")
+def cancel(engine: str, namespace: str, run: str) -> None:
+    """End a run: stop its stages, and restore the services that it changed.
+
+    A run that has ended stays as it is.
+    """
+    from bodywork.cli.wiring import load_run, open_place
+    from bodywork.workflow.lifecycle import TERMINAL
+
+    place = open_place(engine, namespace)
+    place.require()
+    before = load_run(place, run)
+    if before.state in TERMINAL:
+        tell(f"run {run} has already ended: {before.state.replace('-', ' ')}", label="note")
+        raise Ended(SUCCESS)
+    from bodywork.cli.ending import end_run
+
+    raise Ended(end_run(place, run))

@@ -1,0 +1,79 @@
+"""`bodywork workflow`: run a project, or resume a run."""
+
+from typing import Any
+
+import click
+
+from bodywork.cli import options
+from bodywork.cli.exits import Ended
+
+_EPILOG = """\b
+Examples:
+  bodywork workflow -n shop https://github.com/ada/shop main
+  bodywork workflow --engine local file:///home/ada/shop dev
+  bodywork workflow --resume
+  bodywork workflow --resume --run shop-20260101-120000-1a2b
+  bodywork workflow --resume --branch fix --from train --dry-run
+
+\b
+Ctrl-C leaves the stages running, and tells how to resume; a second one
+exits at once. Exit codes: 0 success, 1 the run failed or was rolled back,
+2 usage or configuration, 3 another controller is at work, 4 interrupted
+and resumable, 5 the engine cannot be reached."""
+
+
+@click.command(epilog=_EPILOG)
+@options.place
+@click.argument("git_repo_url", default="", metavar="[GIT_REPO_URL]")
+@click.argument("git_repo_branch", default="", metavar="[GIT_REPO_BRANCH]")
+@click.option("--resume", is_flag=True, help="Go on with a run instead of beginning one.")
+@click.option("--run", default="", metavar="RUN", help="The run to resume; else the newest one.")
+@click.option("--branch", default="", metavar="B", help="Resume with this branch's newest code.")
+@click.option("--commit", default="", metavar="C", help="Run exactly this commit.")
+@click.option(
+    "--from", "from_stage", default="", metavar="STAGE", help="Run it and all after it again."
+)
+@click.option("--dry-run", is_flag=True, help="Only print what each stage would do, and why.")
+@click.option("--take-over", is_flag=True, help="Do not ask whether another controller is at work.")
+@click.option(
+    "--hook",
+    multiple=True,
+    metavar="MODULE:FUNCTION",
+    help="Call this function on events of the run; may be repeated.",
+)
+@click.option(
+    "--history",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="How many ended runs of a project to keep on record.",
+)
+@options.output("table", "json")
+def workflow(**given: Any) -> None:
+    """Run a project's workflow, or resume one.
+
+    Clones the branch of the Git repository and runs its stages, step by step, as bodywork.ini
+    says. Each move is on record before it is made, so whatever stops this command, --resume goes
+    on from there: it re-attaches to what still runs, keeps what succeeded and retries what failed.
+
+    --resume takes the newest unfinished or failed run (of GIT_REPO_URL and GIT_REPO_BRANCH, where
+    they are given).
+    """
+    from bodywork.cli.choice import Order, choose
+    from bodywork.cli.wiring import open_place
+
+    order = Order(**given).check()
+    place = open_place(order.engine, order.namespace)
+    place.require()
+    choice = choose(place, order)
+    if order.dry_run:
+        from bodywork.cli.rehearsal import rehearse
+
+        rehearse(place, order, choice)
+        return
+    if choice.finished:
+        click.echo(f"run {order.run} has succeeded; there is nothing to resume", err=True)
+        return
+    from bodywork.cli.launch import launch
+
+    raise Ended(launch(place, order, choice))
