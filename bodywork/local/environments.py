@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 BUILD_LIMIT_SECONDS = 900
@@ -46,7 +47,7 @@ class Environment:
         return [sys.executable, "-I", "-c", _PROGRAM, _ROOT, *arguments]
 
 
-def choose(cache: Path, stage_folder: Path, commit: str) -> Environment:
+def choose(folder: Path, stage_folder: Path, commit: str) -> Environment:
     """Return the environment for the requirements.txt of a stage's folder.
 
     Requirements that name files of the project are only shared within a commit.
@@ -56,7 +57,7 @@ def choose(cache: Path, stage_folder: Path, commit: str) -> Environment:
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
     kind = "packages" if text else "plain"
     return Environment(
-        cache / "environments" / f"{kind}-{digest}", "requirements.txt" if text else ""
+        folder / "environments" / f"{kind}-{digest}", "requirements.txt" if text else ""
     )
 
 
@@ -70,9 +71,11 @@ def _requirements(file: Path) -> str:
     return "\n".join(line for line in lines if line)
 
 
+@cache
 def _python() -> str:
     return f"{os.path.realpath(sys.executable)} {sys.version}"
 
 
+@cache
 def _shim() -> str:
     return hashlib.sha256(SHIM.read_bytes()).hexdigest()

@@ -1,5 +1,6 @@
 """Copying a work tree, for each attempt its own, without the weight of `shutil`."""
 
+import contextlib
 import os
 import stat
 
@@ -25,7 +26,7 @@ def copy_tree(source: str, target: str) -> None:
 
 
 def remove_tree(folder: str) -> None:
-    """Remove a folder and all in it; nothing to remove is fine."""
+    """Remove a folder and all in it; nothing to remove is fine, somebody who helps as well."""
     try:
         entries = list(os.scandir(folder))
     except FileNotFoundError:
@@ -40,8 +41,10 @@ def remove_tree(folder: str) -> None:
         if entry.is_dir(follow_symlinks=False):
             remove_tree(entry.path)
         else:
-            os.unlink(entry.path)
-    os.rmdir(folder)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(entry.path)
+    with contextlib.suppress(FileNotFoundError):
+        os.rmdir(folder)
 
 
 def _copy_file(source: str, target: str) -> None:

@@ -4,13 +4,14 @@ One for each controller: small, with a single thread, so that forking it is chea
 forking the controller itself is not.
 """
 
+import contextlib
 import os
 import signal
 import socket
 import traceback
 
 from bodywork.local.supervisor import files
-from bodywork.local.supervisor.supervise import Supervisor, claim
+from bodywork.local.supervisor.supervise import Supervisor, claim_folder
 
 STARTED, KNOWN, FAILED = b"+", b"=", b"!"
 
@@ -19,42 +20,41 @@ def serve(channel: socket.socket) -> None:
     """Read one folder a line; for each, a supervisor answers with one byte."""
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for supervisors
     with channel.makefile("rb") as requests:
         for request in requests:
-            folder = os.fsdecode(request[:-1])
-            first = os.fork()
-            if first == 0:
-                _detach(folder, channel)
-            os.waitpid(first, 0)
+            if os.fork() == 0:
+                _detach(os.fsdecode(request[:-1]), channel)
 
 
 def _detach(folder: str, channel: socket.socket) -> None:
-    """Become a grandchild that belongs to nobody, and supervise."""
+    """Leave the spawner's session, and supervise."""
     os.setsid()
-    if os.fork():
-        os._exit(0)
     try:
         _supervise(folder, channel)
     except BaseException:
-        with open(os.path.join(folder, files.LOG), "a") as log:
+        with contextlib.suppress(OSError), open(os.path.join(folder, files.LOG), "a") as log:
             traceback.print_exc(file=log)
-        os._exit(1)
-    os._exit(0)
+    finally:
+        os._exit(0)  # never back into the spawner's loop
 
 
 def _supervise(folder: str, channel: socket.socket) -> None:
     try:
         spec = files.read_json(os.path.join(folder, files.SPEC))
-        control = claim(folder)
+        claim = claim_folder(folder)
     except OSError:
         channel.send(FAILED)
         raise
-    channel.send(KNOWN if control is None else STARTED)
+    channel.send(KNOWN if claim is None else STARTED)
     channel.close()
     for descriptor in (0, 1, 2):
         os.dup2(os.open(os.devnull, os.O_RDWR), descriptor)
-    if control is not None:
-        Supervisor(folder, spec, control).run()
+    if claim is not None:
+        supervisor = Supervisor(folder, spec, claim)
+        supervisor.run()
+        claim.give_up()
+        supervisor.clean_up()
 
 
 def main(descriptor: int) -> None:

@@ -5,10 +5,11 @@ import os
 import selectors
 import signal
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from bodywork.local.supervisor import child, files
-from bodywork.local.supervisor.copying import copy_tree
+from bodywork.local.supervisor.copying import copy_tree, remove_tree
 from bodywork.local.supervisor.log import Log
 
 GRACE_SECONDS = 5.0
@@ -20,10 +21,10 @@ _CHUNK = 1 << 16
 class Supervisor:
     """Everything about one attempt; `run` is called once, in a process of its own."""
 
-    def __init__(self, folder: str, spec: dict[str, Any], control: int) -> None:
+    def __init__(self, folder: str, spec: dict[str, Any], claim: "Claim") -> None:
         self.folder = folder
         self.spec = spec
-        self.control = control
+        self.claim = claim
         self.log = Log(self._path(files.LOG))
         self.status: dict[str, Any] = {"phase": "pending", "uid": spec["uid"], "restarts": 0}
         self.selector = selectors.DefaultSelector()
@@ -38,7 +39,7 @@ class Supervisor:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGTERM, lambda *_: self._obey(files.STOP))
         signal.set_wakeup_fd(self._signal, warn_on_full_buffer=False)
-        self.selector.register(self.control, selectors.EVENT_READ, "control")
+        self.selector.register(self.claim.control, selectors.EVENT_READ, "control")
         self.selector.register(self._children, selectors.EVENT_READ, "child")
         if self._prepare():
             self._serve()
@@ -190,6 +191,11 @@ class Supervisor:
         self._end(code, reason)
         return False
 
+    def clean_up(self) -> None:
+        """Remove what a stage that has ended leaves; a service may be brought back from it."""
+        if not self.spec["startup_seconds"]:
+            remove_tree(self._path(files.WORK))
+
     def _end(self, code: int | None, reason: str) -> None:
         self.status |= {
             "phase": "ended", "exit_code": code, "reason": reason, "ended_at": time.time()
@@ -212,17 +218,32 @@ def _how(code: int) -> str:
         return f"signal {-code}"
 
 
-def claim(folder: str) -> int | None:
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What only the folder's one supervisor has: descriptors, open as long as it lives."""
+
+    wake: int
+    lock: int
+    control: int
+
+    def give_up(self) -> None:
+        """Tell whoever waits that the attempt is over; the lock first: see `claim_folder`."""
+        os.close(self.lock)
+        os.close(self.wake)
+
+
+def claim_folder(folder: str) -> Claim | None:
     """Become the folder's one supervisor: hold its lock, and be the first that ever did.
 
-    Returns the descriptor of its control FIFO, or None where the attempt has been started before,
-    or is being started by another. The lock and the wake FIFO stay open as long as this process.
+    Returns None where the attempt has been started before, or is being started by another. The
+    wake FIFO is opened first, so that a kill closes it last: who sees its hang-up finds the lock
+    free.
     """
     if os.path.exists(os.path.join(folder, files.CLAIM)):
         return None
     flags = os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC
     once = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    wake = os.open(os.path.join(folder, files.WAKE), flags)  # first: it is to close after the lock
+    wake = os.open(os.path.join(folder, files.WAKE), flags)
     lock = os.open(os.path.join(folder, files.LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -232,4 +253,4 @@ def claim(folder: str) -> int | None:
         os.close(lock)
         os.close(wake)
         return None
-    return control
+    return Claim(wake, lock, control)
