@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,14 +17,14 @@ with open(os.environ["EFFECTS"] + ".gate") as gate:
 
 
 @pytest.fixture
-def gated(place: Workplace) -> Iterator[Workplace]:
+def gated(place: Workplace) -> Workplace:
     """A run of two steps whose first stage ends when the test opens the gate."""
     os.mkfifo(f"{place.effects}.gate")
     place.project("a >> b")
     place.batch("a", GATE)
     place.batch("b")
     place.commit()
-    yield place
+    return place
 
 
 def open_gate(place: Workplace) -> None:

@@ -122,8 +122,9 @@ class Workplace:
         where = [f"--namespace={NAMESPACE}", *arguments]
         if "--resume" not in arguments:
             where += [self.repository.as_uri(), "main"]
+        fuse = [sys.executable, str(CONTROLLER), str(file), str(number), when, "--"]
         done = subprocess.run(
-            [sys.executable, str(CONTROLLER), str(file), str(number), when, "--", "workflow", *where],
+            [*fuse, "workflow", *where],
             env=self._environment(), capture_output=True, text=True,
         )  # fmt: skip
         touched = file.read_text().splitlines() if file.exists() else []
