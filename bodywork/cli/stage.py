@@ -1,0 +1,55 @@
+"""`bodywork stage`: what a stage's container runs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bodywork.cli.exits import Ended
+
+if TYPE_CHECKING:
+    from bodywork.model.stage import Stage
+
+_EPILOG = """\b
+Examples:
+  bodywork stage https://github.com/ada/shop main train
+  bodywork stage --commit 0123abcd… https://github.com/ada/shop main train
+
+\b
+Its exit code is that of the stage's script, or 128 + n for signal n."""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("git_repo_url")
+@click.argument("git_repo_branch")
+@click.argument("stage_name")
+@click.option("--commit", default="", metavar="C", help="Exactly this commit of the branch.")
+def stage(git_repo_url: str, git_repo_branch: str, stage_name: str, commit: str) -> None:
+    """Run one stage here: fetch its code, install its requirements, run its script.
+
+    Containers of a cluster run this; on your machine it shows whether a stage works by itself.
+    """
+    import sys
+
+    from bodywork.cli.wiring import open_source, redacted
+    from bodywork.stage import StageOrder, run_stage
+
+    shown = redacted(git_repo_url)
+    order = StageOrder(git_repo_url, shown, git_repo_branch, commit, stage_name)
+
+    def say(line: str) -> None:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+
+    raise Ended(run_stage(open_source(), order, load_stage=load_stage, say=say))
+
+
+def load_stage(folder: Path, name: str) -> "Stage":
+    """Read one stage of a checkout; the others may be broken. Raises `ConfigError`."""
+    from bodywork.config.stages import read_stage
+    from bodywork.errors import ConfigError
+
+    found, problems = read_stage(folder, name, "")
+    if found is None or any(not problem.warning for problem in problems):
+        raise ConfigError(problems)
+    return found

@@ -1,0 +1,69 @@
+"""`bodywork validate`: everything that is wrong with a project's files, without running anything."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bodywork.cli import options
+from bodywork.cli.exits import SUCCESS, USAGE, Ended
+
+if TYPE_CHECKING:
+    from bodywork.errors import Problem
+
+SCHEMA = 1
+_EPILOG = """\b
+Examples:
+  bodywork validate .
+  bodywork validate ~/projects/shop -o json
+
+\b
+Exit codes: 0 no errors (there may be warnings), 2 errors."""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("path", type=click.Path(path_type=Path), metavar="PATH")
+@options.output("table", "json")
+def validate(path: Path, form: str) -> None:
+    """Check a project's files: bodywork.ini and the config.ini of each stage.
+
+    Lists all problems at once, each with its file and line, what is wrong and what to do.
+    """
+    from bodywork.errors import UsageError
+
+    if not path.is_dir():
+        raise UsageError(
+            f"{path}: {'is no folder' if path.exists() else 'there is no such folder'}",
+            hint="give the folder that holds bodywork.ini",
+        )
+    from bodywork.config import check_project
+
+    problems = list(check_project(path))
+    errors = sum(not problem.warning for problem in problems)
+    click.echo(_as_json(problems) if form == "json" else _as_text(path, problems, errors))
+    raise Ended(USAGE if errors else SUCCESS)
+
+
+def _as_text(path: Path, problems: "list[Problem]", errors: int) -> str:
+    from bodywork.cli.render import render_problems
+
+    warnings = len(problems) - errors
+    if not problems:
+        return f"{path}: no problems found"
+    counts = [_count(errors, "error")] if errors else []
+    counts += [_count(warnings, "warning")] if warnings else []
+    return f"{render_problems(problems)}\n{path}: {', '.join(counts)}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _as_json(problems: "list[Problem]") -> str:
+    from dataclasses import asdict
+
+    from bodywork.cli.render import render_json
+
+    valid = all(problem.warning for problem in problems)
+    found = [asdict(problem) for problem in problems]
+    return render_json({"schema": SCHEMA, "valid": valid, "problems": found})
