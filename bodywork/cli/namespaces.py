@@ -1,22 +1,22 @@
-"""`bodywork setup-namespace`: make a namespace ready for projects."""
+"""`bodywork setup-namespace`."""
 
 import click
 
 from bodywork.cli import options
 
-_EPILOG = options.examples(
-    "bodywork setup-namespace my-classification-product",
-    "bodywork setup-namespace --engine local shop",
-)
+_EPILOG = """\b
+Examples:
+  bodywork setup-namespace my-classification-product
+  bodywork setup-namespace --engine local shop"""
 
 
 @click.command("setup-namespace", epilog=_EPILOG)
 @options.engine
-@click.argument("namespace", metavar="NS")
+@click.argument("namespace")
 def setup_namespace(engine: str, namespace: str) -> None:
-    """Create what a namespace needs before workflows can run in it.
+    """Make a namespace ready for projects.
 
-    Running it again does no harm: what is there already stays as it is.
+    Creates what is missing, and nothing that is there already.
     """
     from bodywork.cli.wiring import open_place
 

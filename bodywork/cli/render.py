@@ -10,6 +10,7 @@ from bodywork.errors import Problem
 
 GAP = 3
 ELLIPSIS = "…"
+FRACTIONS_BELOW_SECONDS = 9.95  # from there on it would be rounded to 10.0s
 
 
 def render_table(
@@ -64,8 +65,11 @@ def printable_lines(text: str) -> str:
 
 
 def render_duration(duration: timedelta) -> str:
-    """Return `3s`, `2m 05s`, `1h 02m`, `3d 04h`: two units at most."""
-    seconds = max(0, int(duration.total_seconds()))
+    """Return `0.3s`, `42s`, `2m 05s`, `1h 02m`, `3d 04h`: two units at most."""
+    exact = max(0.0, duration.total_seconds())
+    if exact < FRACTIONS_BELOW_SECONDS:
+        return f"{exact:.1f}s"
+    seconds = int(exact)
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
@@ -78,7 +82,8 @@ def render_duration(duration: timedelta) -> str:
 
 def render_ago(moment: datetime, now: datetime) -> str:
     """Return how long ago that was."""
-    return f"{render_duration(now - moment)} ago"
+    gone = now - moment
+    return "just now" if gone < timedelta(seconds=1) else f"{render_duration(gone)} ago"
 
 
 def shorten(text: str, width: int) -> str:

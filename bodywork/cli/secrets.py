@@ -1,5 +1,6 @@
 """`bodywork secret`: credentials that stages get as environment variables."""
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -158,7 +159,7 @@ def _put(found: dict[str, str], key: str, value: str) -> None:
 
 def _read(path: str) -> str:
     if path == "-":
-        return click.get_text_stream("stdin").read()
+        return sys.stdin.read()
     try:
         return Path(path).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:

@@ -1,7 +1,7 @@
-"""`bodywork service`: show and delete deployed services."""
+"""`bodywork service`: what is deployed."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,62 +10,62 @@ from bodywork.cli import options
 if TYPE_CHECKING:
     from bodywork.model.run import ServiceStatus
 
+SCHEMA = 1
+_EPILOG = """\b
+Examples:
+  bodywork service display -n shop
+  bodywork service delete -n shop --name=shop--model-scoring-service"""
 
-@click.group()
+
+@click.group(epilog=_EPILOG)
 def service() -> None:
     """Show and delete deployed services."""
 
 
-@service.command(
-    epilog=options.examples(
-        "bodywork service display --namespace=shop",
-        "bodywork service display --namespace=shop -o json",
-    )
-)
+@service.command(epilog=_EPILOG)
 @options.place
-@options.output("table", "json", "yaml")
-def display(namespace: str, engine: str, form: str) -> None:
-    """List the services of a namespace.
+@options.output("table", "json")
+def display(engine: str, namespace: str, form: str) -> None:
+    """Show the services of a namespace.
 
-    SERVICE_URL is how stages reach a service; ADDRESS, on the local engine, is how this machine's
-    browser does.
+    SERVICE_URL is where stages reach a service; ADDRESS, on the local engine, where the programs
+    of this machine do: its browser, or curl.
     """
-    from bodywork.cli.render import render_json
     from bodywork.cli.wiring import open_place
-    from bodywork.cli.yaml import render_yaml
 
     place = open_place(engine, namespace)
     place.require()
     found = place.administration.services(place.namespace)
-    if form == "table":
-        click.echo(render_services(found))
-        if not found:
-            click.echo(f"there are no services in namespace {place.namespace}", err=True)
-        return
-    whole = {"schema": 1, "services": [_document(each) for each in found]}
-    click.echo(render_json(whole) if form == "json" else render_yaml(whole))
+    click.echo(_as_json(found) if form == "json" else _as_table(found))
 
 
-@service.command(
-    epilog=options.examples(
-        "bodywork service delete --namespace=shop --name=shop--model-scoring-service"
-    )
-)
+@service.command(epilog=_EPILOG)
 @options.place
-@click.option("--name", required=True, metavar="SERVICE", help="As `service display` shows it.")
-def delete(namespace: str, engine: str, name: str) -> None:
+@click.option("--name", required=True, help="The service's name, as in its URL: project--stage.")
+def delete(engine: str, namespace: str, name: str) -> None:
     """End a service and remove it, with its old versions."""
     from bodywork.cli.wiring import open_place
 
     place = open_place(engine, namespace)
+    place.require()
     place.administration.delete_service(place.namespace, name)
-    click.echo(f"deleted service={name} in namespace={place.namespace}")
+    click.echo(f"service={name} deleted from namespace={place.namespace}")
 
 
-def render_services(found: "Sequence[ServiceStatus]") -> str:
-    """Return the guide's table; ADDRESS only where a service has one."""
+def _as_json(services: "Sequence[ServiceStatus]") -> str:
+    from dataclasses import asdict
+
+    from bodywork.cli.render import render_json
+
+    return render_json({"schema": SCHEMA, "services": [asdict(each) for each in services]})
+
+
+def _as_table(services: "Sequence[ServiceStatus]") -> str:
     from bodywork.cli.render import render_table
+    from bodywork.cli.show import screen_width
 
+    if not services:
+        return "no services"
     headers = ["SERVICE_URL", "EXPOSED", "AVAILABLE_REPLICAS", "UNAVAILABLE_REPLICAS"]
     rows = [
         [
@@ -74,24 +74,9 @@ def render_services(found: "Sequence[ServiceStatus]") -> str:
             str(each.available_replicas),
             str(each.unavailable_replicas),
         ]
-        for each in found
+        for each in services
     ]
-    if any(each.address for each in found):
+    if any(each.address for each in services):
         headers.append("ADDRESS")
-        rows = [[*row, each.address] for row, each in zip(rows, found, strict=True)]
-    return render_table(headers, rows)
-
-
-def _document(each: "ServiceStatus") -> Mapping[str, Any]:
-    version = each.version
-    return {
-        "name": each.name,
-        "url": each.url,
-        "address": each.address or None,
-        "exposed": each.exposed,
-        "available_replicas": each.available_replicas,
-        "unavailable_replicas": each.unavailable_replicas,
-        "version": {"id": version.id, "run": version.run, "commit": version.commit}
-        if version
-        else None,
-    }
+        rows = [[*row, each.address] for row, each in zip(rows, services, strict=True)]
+    return render_table(headers, rows, screen_width())

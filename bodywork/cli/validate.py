@@ -1,4 +1,4 @@
-"""`bodywork validate`: everything that is wrong with a project's files, without running anything."""
+"""`bodywork validate`: all that is wrong with a project's files, without running anything."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
