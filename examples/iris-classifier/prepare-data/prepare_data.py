@@ -7,12 +7,13 @@ import joblib
 from sklearn.datasets import load_iris
 from sklearn.model_selection import train_test_split
 
+RUN = os.environ.get("BODYWORK_ORIGIN_RUN_ID", "by-hand")  # the first record of a resumed run
 FEATURES = [0, 1]  # the sepal's length and width, in centimetres
 
 
 def save(name, value):
     """Put a value into the artefact store, for the later stages of this run."""
-    url = f"{os.environ['ARTEFACT_STORE']}/{os.environ['BODYWORK_ORIGIN_RUN_ID']}/{name}"
+    url = f"{os.environ['ARTEFACT_STORE']}/{RUN}/{name}"
     store, path = fsspec.core.url_to_fs(url)
     store.makedirs(path.rpartition("/")[0], exist_ok=True)
     with store.open(path, "wb") as file:

@@ -7,10 +7,12 @@ import joblib
 from sklearn.model_selection import GridSearchCV
 from sklearn.svm import SVC
 
+RUN = os.environ.get("BODYWORK_ORIGIN_RUN_ID", "by-hand")  # the first record of a resumed run
+
 
 def locate(name):
     """Return the file system and path of one of this run's artefacts."""
-    url = f"{os.environ['ARTEFACT_STORE']}/{os.environ['BODYWORK_ORIGIN_RUN_ID']}/{name}"
+    url = f"{os.environ['ARTEFACT_STORE']}/{RUN}/{name}"
     return fsspec.core.url_to_fs(url)
 
 
