@@ -51,7 +51,7 @@ class CheckpointStore(Protocol):
             CheckpointConflict: the stored version is another one (`Fenced` where its epoch is
                 higher than the checkpoint's).
             CheckpointNotFound: it was deleted; it is not created anew.
-            CheckpointSealed: it was sealed.
+            CheckpointSealed: it was sealed, and the epochs are equal.
             CheckpointTooLarge, StoreFull: nothing was written.
         """
         ...

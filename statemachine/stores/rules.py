@@ -29,15 +29,16 @@ def check_save(head: Head, checkpoint: Checkpoint, expected: str) -> None:
     """Let the save pass or raise.
 
     Raises:
-        CheckpointSealed, Fenced, CheckpointConflict: as `CheckpointStore.save` says.
+        Fenced, CheckpointSealed, CheckpointConflict: as `CheckpointStore.save` says. Who was
+            overtaken hears that, also when the machine has ended since.
     """
+    if head.epoch > checkpoint.epoch:
+        raise fenced(checkpoint.id, head.epoch)
     if head.sealed:
         raise CheckpointSealed(
             f"machine {checkpoint.id} has ended; its record is final",
             hint="start a new machine instead of changing a finished one",
         )
-    if head.epoch > checkpoint.epoch:
-        raise fenced(checkpoint.id, head.epoch)
     if head.version != expected:
         raise CheckpointConflict(
             f"machine {checkpoint.id} was saved by somebody else since it was loaded",

@@ -56,6 +56,7 @@ class Workplace:
 
     root: Path
     environment: dict[str, str] = field(default_factory=dict)
+    started: "list[subprocess.Popen[str]]" = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.effects = self.root / "effects"
@@ -134,10 +135,12 @@ class Workplace:
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """Start a command and leave it running."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [*BODYWORK, *arguments],
             env=self._environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
+        self.started.append(process)
+        return process
 
     def runs(self) -> list[dict[str, Any]]:
         """Return the namespace's runs, newest first."""
@@ -161,7 +164,10 @@ class Workplace:
         return sorted(self.effects.read_text().splitlines()) if self.effects.exists() else []
 
     def clear(self) -> None:
-        """End the services, so that nothing is left running."""
+        """End the controllers and services, so that nothing is left running."""
+        for process in self.started:
+            process.kill()
+            process.communicate()
         for service in self.services():
             name = f"--name={service['name']}"
             self.bodywork("service", "delete", f"--namespace={NAMESPACE}", name)
