@@ -162,5 +162,5 @@ def _unquote(value: str) -> tuple[str, str]:
     if mark not in ('"', "'"):
         return value, ""
     if value.count(mark) % 2:
-        return value[1:], f"the value begins with {mark} and does not end with it"
+        return value.strip("\"'"), f"the value begins with {mark} and does not end with it"
     return (value[1:-1], "") if value.find(mark, 1) == len(value) - 1 else (value, "")

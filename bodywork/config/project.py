@@ -160,7 +160,10 @@ def _check_names(document: Document, project: str, wanted: Mapping[str, str]) ->
             document.complain("workflow", key, message, "rename one of them")
         full = service_name(project, name)
         if project and len(full) > LABEL_LENGTH:
-            message = f"{shorten(full)} has {len(full)} characters; {LABEL_LENGTH} are possible"
+            message = (
+                f"the name of stage {name} in Kubernetes, PROJECT_NAME--{form}, has {len(full)} "
+                f"characters; {LABEL_LENGTH} are possible"
+            )
             hint = "shorten PROJECT_NAME or the stage's name"
             document.complain("workflow", key, message, hint)
     if project and not project[0].isalpha():

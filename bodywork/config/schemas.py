@@ -21,6 +21,8 @@ _IMAGE = re.compile(
     r"(?:@sha256:[0-9a-f]{64})?\Z"
 )
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_IMAGE_HINT = "write it as name:tag, such as bodyworkml/bodywork-core:latest"
+_SECONDS_HINT = "write the number of seconds alone, such as 30"
 DAY_SECONDS = 86_400
 LONGEST_IMAGE = 512
 UNKNOWN = "unknown key"
@@ -31,7 +33,14 @@ class Text(fields.Field[str]):
     """Text that is not empty. `hint` is what to do where the value is wrong."""
 
     default_error_messages = {"required": MISSING}  # noqa: RUF012  (marshmallow's form)
-    hint = ""
+
+    def __init__(self, *, required: bool = False, hint: str = "") -> None:
+        super().__init__(required=required)
+        self.hint = hint
+
+    def advise(self, text: str) -> str:
+        """Return what to do about this wrong text."""
+        return self.hint
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> Any:
         if not value.strip():
@@ -69,8 +78,6 @@ class Image(Text):
     Source: https://github.com/distribution/reference (its grammar).
     """
 
-    hint = "write it as name:tag, such as bodyworkml/bodywork-core:latest"
-
     def _read(self, text: str) -> Any:
         if len(text) > LONGEST_IMAGE or not _IMAGE.match(text):
             raise ValidationError(f"{shorten(text)} is no image")
@@ -80,9 +87,14 @@ class Image(Text):
 class Choice(Text):
     """One of some words."""
 
-    def __init__(self, *words: str, **more: Any) -> None:
-        super().__init__(**more)
+    def __init__(self, *words: str, required: bool = False) -> None:
+        super().__init__(required=required)
         self.words = words
+
+    def advise(self, text: str) -> str:
+        """Return the word in the right case, where only that is wrong."""
+        meant = [word for word in self.words if word.casefold() == text.strip().casefold()]
+        return f"write {meant[0]}" if meant else ""
 
     def _read(self, text: str) -> Any:
         if text not in self.words:
@@ -114,9 +126,9 @@ class Amount(Text):
 
     def _read(self, text: str) -> Any:
         if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?|\.[0-9]{1,9}", text):
-            raise ValidationError(f"{shorten(text)} is no number")
+            raise ValidationError(f"{shorten(text)} is no number such as 0.25 or 2")
         if not 0 < float(text) <= self.most:
-            raise ValidationError(f"{shorten(text)} is not above 0 and at most {self.most:g}")
+            raise ValidationError(f"{shorten(text)} must be above 0 and at most {self.most:g}")
         return float(text)
 
 
@@ -131,7 +143,7 @@ class Words(Text):
 
 
 PROJECT = Schema.from_dict(
-    {"PROJECT_NAME": Name(required=True), "DOCKER_IMAGE": Image(required=True)}
+    {"PROJECT_NAME": Name(required=True), "DOCKER_IMAGE": Image(required=True, hint=_IMAGE_HINT)}
 )(unknown=RAISE)
 WORKFLOW = Schema.from_dict(
     {
@@ -149,18 +161,20 @@ STAGE = Schema.from_dict(
         "EXECUTABLE_SCRIPT": Text(required=True),
         "ARGS": Words(),
         "CPU_REQUEST": Amount(1024),
-        "MEMORY_REQUEST_MB": Whole(1, 16 << 20),
+        "MEMORY_REQUEST_MB": Whole(1, 16 << 20, hint="write the number of MiB alone, such as 100"),
     }
 )(unknown=RAISE)
 BATCH = Schema.from_dict(
     {
-        "MAX_COMPLETION_TIME_SECONDS": Whole(1, 30 * DAY_SECONDS, required=True),
+        "MAX_COMPLETION_TIME_SECONDS": Whole(
+            1, 30 * DAY_SECONDS, required=True, hint=_SECONDS_HINT
+        ),
         "RETRIES": Whole(0, 100),
     }
 )(unknown=RAISE)
 SERVICE = Schema.from_dict(
     {
-        "MAX_STARTUP_TIME_SECONDS": Whole(1, DAY_SECONDS, required=True),
+        "MAX_STARTUP_TIME_SECONDS": Whole(1, DAY_SECONDS, required=True, hint=_SECONDS_HINT),
         "REPLICAS": Whole(1, 1000),
         "PORT": Whole(1, 65535, required=True),
     }
@@ -179,6 +193,12 @@ def check(schema: Schema, texts: Mapping[str, str]) -> tuple[dict[str, Any], dic
         }
         valid: Any = error.valid_data
         return dict(valid), faults
+
+
+def advise(schema: Schema, key: str, text: str) -> str:
+    """Return what to do about a wrong value of a key."""
+    field = schema.fields.get(key)
+    return field.advise(text) if isinstance(field, Text) else ""
 
 
 def problem_with_variable(name: str) -> str:

@@ -1,6 +1,6 @@
 """One section of a file against its schema: values, and problems with file, line, key and hint."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bodywork.config import schemas
@@ -16,7 +16,11 @@ MOST_COMPARED = 500
 SYNONYMS = {
     "MEMORY_REQUEST": "MEMORY_REQUEST_MB",
     "CPU": "CPU_REQUEST",
+    "IMAGE": "DOCKER_IMAGE",
     "MEMORY": "MEMORY_REQUEST_MB",
+    "NAME": "PROJECT_NAME",
+    "SCRIPT": "EXECUTABLE_SCRIPT",
+    "TYPE": "STAGE_TYPE",
 }
 
 
@@ -34,9 +38,8 @@ def check_section(
     for key, message in faults.items():
         if document.full:
             break
-        hint = _hint(key, message, schema, unknown)
-        if key in entries and message != schemas.UNKNOWN:
-            hint = hint_for_comment(entries[key].value) or hint
+        value = entries[key].value if key in entries else ""
+        hint = _hint(key, value, message, schema, unknown)
         document.complain(name, key, message, hint)
     return values
 
@@ -47,13 +50,12 @@ def hint_for_comment(value: str) -> str:
     return "a comment needs a line of its own" if found else ""
 
 
-def _hint(key: str, message: str, schema: "Schema", unknown: list[str]) -> str:
+def _hint(key: str, value: str, message: str, schema: "Schema", unknown: list[str]) -> str:
     if message == schemas.UNKNOWN:
         return suggest(key, schema.fields)
     if message == schemas.MISSING:
         return _hint_for_missing(key, unknown)
-    hint = getattr(schema.fields.get(key), "hint", "")
-    return str(hint)
+    return hint_for_comment(value) or schemas.advise(schema, key, value)
 
 
 def check_names(document: Document, known: Iterable[str]) -> None:
@@ -66,25 +68,26 @@ def check_names(document: Document, known: Iterable[str]) -> None:
 
 def suggest(word: str, known: Iterable[str]) -> str:
     """Return a hint that names the nearest of the known words, or all of them if they are few."""
-    import difflib  # only where something is wrong
-
     words = sorted(known)[:MOST_COMPARED]
-    exact = SYNONYMS.get(word.upper())
-    if exact in words:
-        return f"did you mean {exact}?"
-    folded = {each.casefold(): each for each in words}
-    close = difflib.get_close_matches(word[:LONGEST_WORD].casefold(), folded, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean {shorten(folded[close[0]])}?"
+    if near := _nearest(word, words):
+        return f"did you mean {shorten(near)}?"
     few = 0 < len(words) <= MOST_WORDS
     return f"known are {', '.join(shorten(each) for each in words)}" if few else ""
 
 
-def _hint_for_missing(key: str, unknown: list[str]) -> str:
-    """Where a key is missing and a near miss of it is there, that one is meant."""
-    if not unknown:
-        return ""
+def _nearest(word: str, words: Sequence[str]) -> str:
+    """Return the word that was probably meant, or ""."""
     import difflib  # only where something is wrong
 
-    near = [each[:LONGEST_WORD].casefold() for each in unknown[:MOST_PROBLEMS]]
-    return "see the unknown key" if difflib.get_close_matches(key.casefold(), near, n=1) else ""
+    exact = SYNONYMS.get(word.upper(), "")
+    if exact in words:
+        return exact
+    folded = {each.casefold(): each for each in words}
+    close = difflib.get_close_matches(word[:LONGEST_WORD].casefold(), folded, n=1, cutoff=0.6)
+    return folded[close[0]] if close else ""
+
+
+def _hint_for_missing(key: str, unknown: Sequence[str]) -> str:
+    """Where a key is missing and a near miss of it is there, that one is meant."""
+    meant = any(_nearest(each, [key]) for each in unknown[:MOST_PROBLEMS])
+    return "see the unknown key" if meant else ""
