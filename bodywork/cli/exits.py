@@ -32,6 +32,7 @@ _CODES: "Sequence[tuple[type[BaseException], int]]" = (
     (ours.BodyworkError, RUN_FAILED),
     (machine.OwnershipHeld, HELD),
     (machine.CheckpointConflict, HELD),
+    (machine.CheckpointSealed, HELD),  # somebody else brought it to its end
     (machine.StoreUnavailable, UNREACHABLE),
     (machine.CheckpointNotFound, USAGE),
     (machine.DefinitionError, USAGE),

@@ -64,9 +64,9 @@ def render_stages(status: RunStatus, now: datetime, width: int | None = None) ->
             str(stage.step) if stage.step else "-",
             stage.name,
             describe_stage(stage),
-            _stage_time(stage, now),
+            stage_time(stage, now),
             str(len(stage.attempts) or "-"),
-            shorten(_note(stage), NOTE_WIDTH),
+            shorten(stage_note(stage), NOTE_WIDTH),
         )
         for stage in status.stages
         if stage.state != "unused"
@@ -122,7 +122,8 @@ def _took(status: RunStatus, now: datetime) -> str:
     return render_duration(until - status.created_at)
 
 
-def _stage_time(stage: StageStatus, now: datetime) -> str:
+def stage_time(stage: StageStatus, now: datetime) -> str:
+    """Return how long the stage has taken so far, over all its tries."""
     if not stage.attempts:
         return "-"
     first, last = stage.attempts[0], stage.attempts[-1]
@@ -137,7 +138,8 @@ def _end_of(attempt: Attempt, now: datetime) -> datetime:
     return now if attempt.active or attempt.started_at is None else attempt.started_at
 
 
-def _note(stage: StageStatus) -> str:
+def stage_note(stage: StageStatus) -> str:
+    """Return what there is to say of a stage in a few words."""
     if stage.reused_from:
         return f"from run {stage.reused_from}"
     latest = stage.attempts[-1] if stage.attempts else None

@@ -1,6 +1,5 @@
 """`bodywork workflow` at work: begin or go on with a run, carry it to its end, say how it went."""
 
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from bodywork.cli import advice, exits
@@ -8,19 +7,24 @@ from bodywork.cli.choice import Choice, Order
 from bodywork.cli.logs import log_to
 from bodywork.cli.paper import open_paper
 from bodywork.cli.reporter import ConsoleReporter
-from bodywork.cli.signals import Stop, stop_on_signals
-from bodywork.cli.wiring import Observer, Place
+from bodywork.cli.signals import stop_on_signals
+from bodywork.cli.wiring import Place
 from bodywork.model.names import RunName
 from bodywork.workflow import lifecycle
 from bodywork.workflow.context import LOG
 from bodywork.workflow.hooks import load_hooks
 from bodywork.workflow.record import parse_progress
-from statemachine.errors import Interrupted, OwnershipHeld, StoreFull
+from statemachine.errors import (
+    CheckpointConflict,
+    CheckpointSealed,
+    Interrupted,
+    OwnershipHeld,
+    StoreFull,
+)
 
 if TYPE_CHECKING:
     from bodywork.workflow.execute import Controller
     from statemachine.checkpoint import Checkpoint
-    from statemachine.hooks import Hooks
     from statemachine.ownership import Holder
 
 
@@ -28,40 +32,57 @@ def launch(place: Place, order: Order, choice: Choice) -> int:
     """Do what was chosen, and return the exit code.
 
     Raises:
-        OwnershipHeld, Fenced: another controller is at work on the run.
         BodyworkError, StateMachineError: as the store and the engine say.
     """
-    hooks = load_hooks((*choice.hooks, *order.hook))
-    run = choice.earlier.id if choice.earlier else ""
-    with stop_on_signals() as stop, open_paper(stop) as (paper, observe):
-        log_to(paper)
-        try:
-            with _controller(place, order, ConsoleReporter(paper), hooks, observe, stop) as works:
-                _greet(place, choice)
-                run = _record(place, works, order, choice)
-                last = works.execute(RunName(run), take_over=order.take_over, waiting=_say_waiting)
-                works.prune(order.history)
-        except Interrupted as interrupted:
-            return _interrupted(place, run, str(interrupted))
-        except StoreFull as full:
-            if not run:
-                raise
-            exits.tell(full.message, full.hint, f"then go on: {advice.resume(place, run)}")
-            return exits.INTERRUPTED
+    work = _Work(place, order, choice)
+    try:
+        last = work.carry_through()
+    except Interrupted as interrupted:
+        return _interrupted(place, work.run, str(interrupted))
+    except OwnershipHeld as held:
+        return _refused(place, work.run, held.holder)
+    except (CheckpointConflict, CheckpointSealed):
+        return _overtaken(place, work.run)
+    except StoreFull as full:
+        if not work.run:
+            raise
+        exits.tell(full.message, full.hint, f"then go on: {advice.resume(place, work.run)}")
+        return exits.INTERRUPTED
     return conclude(place, last)
 
 
-def _controller(
-    place: Place,
-    order: Order,
-    report: ConsoleReporter,
-    hooks: "Hooks",
-    observe: Observer,
-    stop: Stop,
-) -> "AbstractContextManager[Controller]":
-    return place.controller(
-        report, hooks=hooks, observer=observe, stop=stop, credentials=order.git_repo_url
-    )
+class _Work:
+    """One run, from its record to its end; `run` is its name as soon as it is known."""
+
+    def __init__(self, place: Place, order: Order, choice: Choice) -> None:
+        self.run = choice.earlier.id if choice.earlier else ""
+        self._place = place
+        self._order = order
+        self._choice = choice
+
+    def carry_through(self) -> "Checkpoint":
+        """Carry the run to its end; the terminal is tidy again when this returns or raises."""
+        place, order = self._place, self._order
+        hooks = load_hooks((*self._choice.hooks, *order.hook))
+        with (
+            stop_on_signals() as stop,
+            open_paper(stop) as (paper, observe),
+            place.controller(
+                ConsoleReporter(paper),
+                hooks=hooks,
+                observer=observe,
+                stop=stop,
+                credentials=order.git_repo_url,
+            ) as controller,
+        ):
+            log_to(paper)
+            _greet(place, self._choice)
+            self.run = _record(place, controller, order, self._choice)
+            last = controller.execute(
+                RunName(self.run), take_over=order.take_over, waiting=_say_waiting
+            )
+            controller.prune(order.history)
+        return last
 
 
 def _greet(place: Place, choice: Choice) -> None:
@@ -114,6 +135,24 @@ def _interrupted(place: Place, run: str, why: str) -> int:
             label="note",
         )
     return exits.INTERRUPTED
+
+
+def _refused(place: Place, run: str, holder: str) -> int:
+    exits.tell(
+        f"run {run} is at work: {holder} controls it",
+        "wait for it, or stop it first; the run can then be resumed at once",
+        f"see how it goes: {advice.command(place, 'status', run)}",
+        f"where you know that it is gone: {advice.resume(place, run)} --take-over",
+    )
+    return exits.HELD
+
+
+def _overtaken(place: Place, run: str) -> int:
+    exits.tell(
+        f"another controller has taken run {run} over; this one has changed nothing since",
+        f"how it goes: {advice.command(place, 'status', run)}",
+    )
+    return exits.HELD
 
 
 def conclude(place: Place, last: "Checkpoint") -> int:

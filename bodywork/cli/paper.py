@@ -4,9 +4,10 @@ Log records, Git's output and the logs of stages all come through here, so that 
 keep itself below them. A reader that goes away never stops a run: later lines are dropped.
 """
 
+import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
@@ -29,11 +30,20 @@ def printable(text: str) -> str:
     return _CONTROL.sub("", shown)
 
 
+def printable_lines(text: str) -> str:
+    """Return the text with each of its lines made harmless."""
+    return "\n".join(printable(line) for line in text.split("\n"))
+
+
 class Paper(Protocol):
     """Takes lines."""
 
     def line(self, text: str) -> None:
         """Write one line, at once."""
+        ...
+
+    def block(self, lines: Iterable[str]) -> None:
+        """Write lines that belong together."""
         ...
 
 
@@ -42,7 +52,7 @@ class PlainPaper:
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stdout
-        self._clean: Callable[[str], str] = printable if self._stream.isatty() else str
+        self._clean: Callable[[str], str] = printable_lines if self._stream.isatty() else str
         self._heard = True
 
     def line(self, text: str) -> None:
@@ -55,6 +65,11 @@ class PlainPaper:
         except (OSError, ValueError):  # ValueError: the stream was closed
             self._heard = False
 
+    def block(self, lines: Iterable[str]) -> None:
+        """Write the lines."""
+        for line in lines:
+            self.line(line)
+
 
 @contextmanager
 def open_paper(stop: "Stop") -> Iterator[tuple[Paper, "Observer"]]:
@@ -62,4 +77,11 @@ def open_paper(stop: "Stop") -> Iterator[tuple[Paper, "Observer"]]:
 
     On a terminal, the run's progress is shown live below the lines.
     """
-    yield PlainPaper(), lambda _: None
+    if not sys.stdout.isatty() or os.environ.get("TERM", "dumb") == "dumb":
+        yield PlainPaper(), lambda _: None
+        return
+    from bodywork.cli.live import LivePaper
+
+    with LivePaper() as paper:
+        stop.at_once = paper.give_back
+        yield paper, paper.observe

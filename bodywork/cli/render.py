@@ -1,14 +1,16 @@
 """Values → text: tables, JSON, YAML. Pure; every time is passed in."""
 
 import json
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from bodywork.cli.paper import printable
+from bodywork.cli.paper import printable, printable_lines
 from bodywork.errors import Problem
 
 GAP = 3
+LEAST_ROOM = 24
 ELLIPSIS = "…"
 FRACTIONS_BELOW_SECONDS = 9.95  # from there on it would be rounded to 10.0s
 
@@ -16,16 +18,29 @@ FRACTIONS_BELOW_SECONDS = 9.95  # from there on it would be rounded to 10.0s
 def render_table(
     headers: Sequence[str], rows: Iterable[Sequence[str]], width: int | None = None
 ) -> str:
-    """Return aligned columns; where they are wider than `width`, a block of lines a row."""
+    """Return aligned columns.
+
+    Where they are wider than `width`, the last column is wrapped; where that leaves it too little
+    room, each row becomes a block of lines.
+    """
     lines = [list(headers), *([printable(cell) for cell in row] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(headers))]
     total = sum(widths) + GAP * (len(widths) - 1)
     if width is not None and total > width and len(lines) > 1:
-        return _render_blocks(headers, lines[1:])
+        room = width - (total - widths[-1])
+        if room < LEAST_ROOM:
+            return _render_blocks(headers, lines[1:])
+        lines = [part for line in lines for part in _wrapped(line, room)]
     return "\n".join(
         (" " * GAP).join(cell.ljust(size) for cell, size in zip(line, widths, strict=True)).rstrip()
         for line in lines
     )
+
+
+def _wrapped(line: list[str], room: int) -> list[list[str]]:
+    """Return the line with its last cell over as many lines as it takes."""
+    first, *more = textwrap.wrap(line[-1], room) or [""]
+    return [[*line[:-1], first], *([*[""] * (len(line) - 1), part] for part in more)]
 
 
 def _render_blocks(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -57,11 +72,6 @@ def render_problem(problem: Problem) -> str:
     kind = "warning" if problem.warning else "error"
     hint = f"\n  hint: {problem.hint}" if problem.hint else ""
     return printable_lines(f"{problem.file}{line}: {kind}: {section}{key}{problem.message}{hint}")
-
-
-def printable_lines(text: str) -> str:
-    """Return the text with each of its lines made harmless."""
-    return "\n".join(printable(line) for line in text.split("\n"))
 
 
 def render_duration(duration: timedelta) -> str:

@@ -33,11 +33,6 @@ class ConsoleReporter:
 def write_log(paper: Paper, attempt: StageRun, lines: Iterable[LogLine]) -> None:
     """Write an attempt's log under its title, as the guide shows it."""
     again = f" (attempt {attempt.attempt})" if attempt.attempt > 1 else ""
-    for title in (RULE, f"---- pod logs for {_title(attempt)}{again}", RULE):
-        paper.line(title)
-    for line in lines:
-        paper.line(line.text)
-
-
-def _title(attempt: StageRun) -> str:
-    return service_name(attempt.project, attempt.stage)
+    name = service_name(attempt.project, attempt.stage)
+    paper.block((RULE, f"---- pod logs for {name}{again}", RULE))
+    paper.block(line.text for line in lines)
