@@ -28,7 +28,8 @@ def ordinary_user() -> Iterator[Path]:
     write(place, GOOD)
     root = os.geteuid() == 0
     if root:
-        os.chown(place, NOBODY, -1)
+        for folder in (place, place / "serve"):
+            os.chown(folder, NOBODY, -1)
         os.seteuid(NOBODY)
     try:
         yield place
@@ -69,11 +70,8 @@ def test_a_script_that_is_a_pipe_or_in_a_linked_folder_is_refused(project: Path)
 
 
 def test_a_file_that_may_not_be_read_is_named(ordinary_user: Path) -> None:
-    if os.geteuid() == NOBODY:
-        os.seteuid(0)
-    (ordinary_user / "serve/config.ini").chmod(0)
-    if os.getuid() == 0:
-        os.seteuid(NOBODY)
+    (ordinary_user / "serve/config.ini").unlink()
+    (ordinary_user / "serve/config.ini").touch(mode=0)
     assert messages(ordinary_user) == [
         "serve/config.ini:0 serve/config.ini cannot be read: Permission denied"
     ]
