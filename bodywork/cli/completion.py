@@ -5,8 +5,8 @@ from click.shell_completion import get_completion_class
 
 _EPILOG = """\b
 Examples:
-  bodywork completion bash > ~/.local/share/bash-completion/completions/bodywork
-  bodywork completion zsh > ~/.zfunc/_bodywork
+  eval "$(bodywork completion bash)"      # in ~/.bashrc
+  eval "$(bodywork completion zsh)"       # in ~/.zshrc
   bodywork completion fish > ~/.config/fish/completions/bodywork.fish"""
 
 

@@ -9,8 +9,8 @@ from bodywork.errors import Unsupported
 
 _EPILOG = """\b
 Examples:
-  bodywork cronjob create -n shop --name=shop --schedule="0,15,30,45 * * * *" \\
-    --git-repo-url=https://github.com/ada/shop --git-repo-branch=main --retries=2
+  bodywork cronjob create -n shop --name=shop --schedule="0 3 * * *" \\
+    --git-repo-url=https://github.com/ada/shop --git-repo-branch=main
   bodywork cronjob display -n shop
   bodywork cronjob history -n shop --name=shop
   bodywork cronjob logs -n shop --name=shop-1605214260
