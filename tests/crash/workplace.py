@@ -98,7 +98,7 @@ class Workplace:
 
     def commit(self, message: str = "work") -> str:
         self.git("add", "-A")
-        self.git("commit", "-q", "-m", message)
+        self.git("commit", "-q", "--allow-empty", "-m", message)
         return self.git("rev-parse", "HEAD")
 
     def bodywork(self, *arguments: str, codes: Sequence[int] = (0,)) -> str:
