@@ -9,7 +9,7 @@ from bodywork.cli.paper import open_paper
 from bodywork.cli.reporter import ConsoleReporter
 from bodywork.cli.signals import stop_on_signals
 from bodywork.cli.wiring import Place
-from bodywork.model.names import RunName
+from bodywork.model.names import RunName, service_name
 from bodywork.workflow import lifecycle
 from bodywork.workflow.context import LOG
 from bodywork.workflow.hooks import load_hooks
@@ -158,6 +158,7 @@ def _overtaken(place: Place, run: str) -> int:
 def conclude(place: Place, last: "Checkpoint") -> int:
     """Say on stderr how the run ended and what to do next; return the exit code."""
     if last.state == lifecycle.SUCCEEDED:
+        _say_addresses(place, last)
         return exits.SUCCESS
     verdict = parse_progress(last.data).verdict
     at_fault = f" because of stage {verdict.stage}" if verdict and verdict.stage else ""
@@ -172,3 +173,14 @@ def conclude(place: Place, last: "Checkpoint") -> int:
         hints.append(f"run again what failed: {advice.resume(place, last.id)}")
     exits.tell(f"run {last.id} {state}{at_fault}{reason}", *hints)
     return exits.RUN_FAILED
+
+
+def _say_addresses(place: Place, last: "Checkpoint") -> None:
+    """Tell where the run's services answer, on an engine where programs of this machine can."""
+    workflow = parse_progress(last.data).workflow
+    if workflow is None or all(stage.type == "batch" for stage in workflow.stages.values()):
+        return
+    ours = {service_name(workflow.project, name) for name in workflow.stages}
+    for service in place.administration.services(place.namespace):
+        if service.name in ours and service.address:
+            exits.tell(f"service {service.name} answers at {service.address}", label="note")

@@ -80,9 +80,10 @@ def logs(
 @options.place
 @click.argument("run")
 def cancel(engine: str, namespace: str, run: str) -> None:
-    """End a run: stop its stages, and restore the services that it changed.
+    """End a run: stop its stages, restore services.
 
-    A run that has ended stays as it is.
+    The services that it changed are brought back to the version before. A run that has ended
+    stays as it is.
     """
     from bodywork.cli.wiring import load_run, open_place
     from bodywork.workflow.lifecycle import TERMINAL

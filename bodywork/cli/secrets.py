@@ -26,9 +26,10 @@ Examples:
 
 @click.group(epilog=_EPILOG)
 def secret() -> None:
-    """Keep credentials for stages, out of their code.
+    """Keep credentials for stages.
 
-    A stage names them in the [secrets] section of its config.ini, as VARIABLE="secret-name".
+    They stay out of the code. A stage names them in the [secrets] section of its config.ini, as
+    VARIABLE="secret-name".
     """
 
 

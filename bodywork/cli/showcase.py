@@ -23,7 +23,7 @@ scikit-learn from; after that it takes seconds."""
     help="Folder to work in; else one in your cache folder.",
 )
 def demo(home: Path | None) -> None:
-    """Watch a real project run, die half-way, and resume.
+    """Watch a real project run, die and resume.
 
     Trains two models on this machine, kills the controller with kill -9, resumes the run, deploys
     the better model as a service, asks it something, and leaves nothing running.

@@ -25,9 +25,10 @@ Its exit code is that of the stage's script, or 128 + n for signal n."""
 @click.argument("stage_name")
 @click.option("--commit", default="", metavar="C", help="Exactly this commit of the branch.")
 def stage(git_repo_url: str, git_repo_branch: str, stage_name: str, commit: str) -> None:
-    """Run one stage here: fetch its code, install its requirements, run its script.
+    """Run one stage here (what containers do).
 
-    Containers of a cluster run this; on your machine it shows whether a stage works by itself.
+    Fetches its code, installs its requirements and runs its script. On your machine it shows
+    whether a stage works by itself.
     """
     import sys
 

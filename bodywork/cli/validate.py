@@ -25,9 +25,10 @@ Exit codes: 0 no errors (there may be warnings), 2 errors."""
 @click.argument("path", type=click.Path(path_type=Path), metavar="PATH")
 @options.output("table", "json")
 def validate(path: Path, form: str) -> None:
-    """Check a project's files: bodywork.ini and the config.ini of each stage.
+    """Check a project's files without running anything.
 
-    Lists all problems at once, each with its file and line, what is wrong and what to do.
+    Reads bodywork.ini, and config.ini and requirements.txt of each stage. Lists all problems at
+    once, each with its file and line, what is wrong and what to do.
     """
     from bodywork.errors import UsageError
 

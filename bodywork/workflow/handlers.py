@@ -190,8 +190,9 @@ def describe(problem: Problem) -> str:
     line = f":{problem.line}" if problem.line else ""
     section = f" [{problem.section}]" if problem.section else ""
     key = f" {problem.key}" if problem.key else ""
+    where = f"{section}{key}:" if section or key else ""
     hint = f" (hint: {problem.hint})" if problem.hint else ""
-    return f"{problem.file}{line}:{section}{key}: {problem.message}{hint}"
+    return f"{problem.file}{line}:{where} {problem.message}{hint}"
 
 
 def _blame_stage(progress: Progress, name: StageName) -> Progress:
