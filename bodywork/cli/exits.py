@@ -92,11 +92,16 @@ def run(program: click.Command, arguments: "Sequence[str]") -> int:
     except (click.Abort, KeyboardInterrupt):
         tell("interrupted", label="note")
         return KEYBOARD
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # click makes the one into the other
         _listen_no_more()
         return SUCCESS  # `| head` has what it wanted
     except (Exception, machine.Interrupted) as error:
         return _explain(error)
+
+
+def _status(end: SystemExit) -> int:
+    """Return the code that click chose, as after a completion."""
+    return end.code if isinstance(end.code, int) else SUCCESS
 
 
 def _explain(error: BaseException) -> int:
