@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 DELAY_SECONDS = 0.3
 PER_SECOND = 4
 PORTION_LINES = 200
+NAME_WIDTH = 30
+NOTE_WIDTH = 16
 SHOW_CURSOR = "\x1b[?25h"
 STYLES = {
     "running": "bold yellow",
@@ -135,28 +137,28 @@ class LivePaper:
 
 
 def draw(status: "RunStatus", now: datetime, height: int) -> "RenderableType":
-    """Return the run's stages as a table of at most `height` lines."""
+    """Return the run's stages in at most `height` lines of 80 columns."""
+    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
     from bodywork.cli.explain import describe_stage, stage_note, stage_time
-    from bodywork.cli.render import render_duration
+    from bodywork.cli.render import render_duration, shorten
 
-    took = render_duration(now - status.created_at)
     table = Table.grid(padding=(0, 2), expand=False)
     for _ in range(5):
         table.add_column(no_wrap=True, overflow="ellipsis")
-    table.add_row("", Text(status.run, style="bold"), "", took, "")
-    for stage in _most_telling(status, max(1, height - 3)):
+    for stage in _most_telling(status, max(1, height - 4)):
         word = describe_stage(stage)
         table.add_row(
             f"step {stage.step}" if stage.step else "after",
-            stage.name,
+            shorten(stage.name, NAME_WIDTH),
             Text(word, style=STYLES.get(word, "dim")),
             stage_time(stage, now),
-            stage_note(stage),
+            shorten(stage_note(stage), NOTE_WIDTH),
         )
-    return table
+    title = Text(f"{status.run}  {render_duration(now - status.created_at)}", style="bold")
+    return Group(title, table)
 
 
 def _most_telling(status: "RunStatus", room: int) -> "list[StageStatus]":
