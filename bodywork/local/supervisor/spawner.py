@@ -21,7 +21,8 @@ def serve(channel: socket.socket) -> None:
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for supervisors
-    with channel.makefile("rb") as requests:
+    # A controller that is stopped while it waits for an answer closes its end with that unread.
+    with contextlib.suppress(ConnectionError), channel.makefile("rb") as requests:
         for request in requests:
             if os.fork() == 0:
                 _detach(os.fsdecode(request[:-1]), channel)
@@ -46,7 +47,8 @@ def _supervise(folder: str, channel: socket.socket) -> None:
     except OSError:
         channel.send(FAILED)
         raise
-    channel.send(KNOWN if claim is None else STARTED)
+    with contextlib.suppress(ConnectionError):  # who asked may be gone; what it asked for is done
+        channel.send(KNOWN if claim is None else STARTED)
     channel.close()
     for descriptor in (0, 1, 2):
         os.dup2(os.open(os.devnull, os.O_RDWR), descriptor)
