@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bodywork.config import check_project, load_workflow
 from bodywork.config.dag import parse_dag
 from bodywork.config.ini import read_ini
+from bodywork.errors import ConfigError
 from bodywork.model.stage import Batch, SecretVariable, Service
 from tests.bodywork.config.projects import GOOD, changed, shown, write
 
@@ -93,7 +94,14 @@ def test_a_random_mistake_never_gives_a_traceback_and_has_a_place(
         place = chance.randint(0, len(content))
         length = chance.choice([0, 1, 5, 40])
         content = content[:place] + chance.choice(ODDITIES) + content[place + length :]
-    for problem in check_project(write(tmp_path, {**GOOD, name: content})):
+    problems = check_project(write(tmp_path, {**GOOD, name: content}))
+    if any(not problem.warning for problem in problems):
+        with pytest.raises(ConfigError) as caught:
+            load_workflow(tmp_path)
+        assert caught.value.problems == tuple(problems)
+    else:
+        load_workflow(tmp_path)
+    for problem in problems:
         assert problem.file in GOOD or problem.file.endswith("config.ini")
         assert problem.message
         assert shown(problem).isprintable()
