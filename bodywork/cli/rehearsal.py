@@ -37,7 +37,7 @@ def rehearse(place: Place, order: Order, choice: Choice) -> None:
     if choice.finished and earlier:
         intents, commit = list(_kept(earlier)), earlier.commit
     elif choice.request is None and earlier and choice.earlier:
-        intents, commit = list(_going_on(earlier, choice.earlier.state)), earlier.commit
+        intents, commit = list(going_on(earlier, choice.earlier.state)), earlier.commit
     elif choice.request:
         intents, commit = _anew(place, order, choice.request, earlier)
     else:
@@ -76,7 +76,7 @@ def _kept(progress: Progress) -> Iterator[Intent]:
             yield Intent(step, name, "reuse", "the run has succeeded")
 
 
-def _going_on(progress: Progress, state: str) -> Iterator[Intent]:
+def going_on(progress: Progress, state: str) -> Iterator[Intent]:
     """Say what the run's own record still has to do."""
     if progress.workflow is None:
         return

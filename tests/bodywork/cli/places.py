@@ -1,0 +1,54 @@
+"""A place in memory, around the office of the workflow's own tests."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from bodywork.cli.wiring import Observer
+from bodywork.model.names import Namespace
+from bodywork.ports import Administration, Reporter
+from bodywork.workflow.execute import Controller
+from bodywork.workflow.status import ControllerStatus
+from statemachine.hooks import Hooks
+from statemachine.store import CheckpointStore
+from tests.bodywork.workflow.harness import NAMESPACE, Office
+from tests.fakes.engine import FakeEngine
+
+
+class MemoryPlace:
+    """Implements `bodywork.cli.wiring.Place`; `controllers` says who is at work on a run."""
+
+    engine_name = "local"
+    namespace: Namespace = NAMESPACE
+
+    def __init__(self, office: Office) -> None:
+        self.office = office
+        self.controllers: dict[str, ControllerStatus] = {}
+
+    @property
+    def store(self) -> CheckpointStore:
+        return self.office.store
+
+    @property
+    def administration(self) -> Administration:
+        raise NotImplementedError("no test asks for it")
+
+    def require(self) -> None:
+        return
+
+    def engine(self) -> FakeEngine:
+        return FakeEngine(self.office.world, NAMESPACE)
+
+    @contextmanager
+    def controller(
+        self,
+        report: Reporter,
+        *,
+        hooks: Hooks | None = None,
+        observer: Observer = lambda _: None,
+        stop: Callable[[], bool] = lambda: False,
+        credentials: str = "",
+    ) -> Iterator[Controller]:
+        yield self.office.controller()
+
+    def who_controls(self, run: str) -> ControllerStatus | None:
+        return self.controllers.get(run)
