@@ -36,7 +36,7 @@ def display(engine: str, namespace: str, form: str) -> None:
     place = open_place(engine, namespace)
     place.require()
     found = place.administration.services(place.namespace)
-    click.echo(_as_json(found) if form == "json" else _as_table(found))
+    click.echo(_as_json(found) if form == "json" else table(found))
 
 
 @service.command(epilog=_EPILOG)
@@ -60,7 +60,8 @@ def _as_json(services: "Sequence[ServiceStatus]") -> str:
     return render_json({"schema": SCHEMA, "services": [asdict(each) for each in services]})
 
 
-def _as_table(services: "Sequence[ServiceStatus]") -> str:
+def table(services: "Sequence[ServiceStatus]") -> str:
+    """Return the guide's table; ADDRESS is added where an engine has addresses."""
     from bodywork.cli.render import render_table
     from bodywork.cli.show import screen_width
 

@@ -3,16 +3,25 @@
 import sys
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 import click
-
-from bodywork.cli.show import View
 
 LOOK_SECONDS = 0.5
 _HOME_AND_CLEAR = "\x1b[H\x1b[2J"
 
 
-def watch(view: View, sleep: Callable[[float], None] = time.sleep) -> None:
+class Renewed(Protocol):
+    """What can be looked at again."""
+
+    ended: bool
+
+    def render(self) -> str:
+        """Look now, and return the text."""
+        ...
+
+
+def watch(view: Renewed, sleep: Callable[[float], None] = time.sleep) -> None:
     """Show the view until its run has ended, or until Ctrl-C.
 
     A terminal shows the newest state only; elsewhere each change is written below the last one.
