@@ -4,9 +4,11 @@ Everything is imported where it is needed: a command pays for what it uses. The 
 this, so nothing here knows click.
 """
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
 from bodywork.errors import NotFound, RunNotFound, Unsupported, UsageError
@@ -108,14 +110,15 @@ class SystemClock:
         return time.monotonic()
 
 
-class CredentialedSource:
-    """A source that knows the password of a repository whose record bears none.
+class ProjectSource:
+    """A source of projects, as the command line wants it.
 
-    A run's record holds the address without its password; this process, which was given it, puts
-    it back in when the repository is read.
+    It knows the password of a repository whose record bears none: this process, which was given
+    the address, puts it back in when the repository is read. And while Git is at work, what reads
+    the project's files afterwards is loaded in a thread of its own: that takes as long as Git.
     """
 
-    def __init__(self, inner: "Source", repository: str) -> None:
+    def __init__(self, inner: "Source", repository: str = "") -> None:
         self._inner = inner
         self._repository = repository
         self._shown = redacted(repository)
@@ -124,16 +127,20 @@ class CredentialedSource:
         self, repository: str, reference: str, commit: str = "", *, say: Callable[[str], None]
     ) -> AbstractContextManager["Checkout"]:
         """See `bodywork.ports.Source.checkout`."""
+        threading.Thread(target=_load_reader, name="load reader", daemon=True).start()
         address = self._repository if repository == self._shown else repository
         return self._inner.checkout(address, reference, commit, say=say)
+
+
+def _load_reader() -> None:
+    import_module("bodywork.config")
 
 
 def open_source(credentials: str = "") -> "Source":
     """Return the source of projects; `credentials` is an address that may hold a password."""
     from bodywork.git import GitSource
 
-    source = GitSource()
-    return CredentialedSource(source, credentials) if credentials else source
+    return ProjectSource(GitSource(), credentials)
 
 
 def redacted(repository: str) -> str:
