@@ -112,7 +112,8 @@ def _look(context: Context, progress: Progress, name: StageName, attempt: Attemp
     try:
         if attempt.state == "intended":
             _announce(progress, stage, attempt)
-            attempt = replace(attempt, uid=ensure(context, progress, stage_run), state="started")
+            uid = ensure(context, progress, stage_run)
+            attempt = replace(attempt, uid=uid, state="started", started_at=context.clock.now())
         seen = _observe(context, stage, stage_run)
         if seen.phase is Phase.READY and seen.uid == attempt.uid:
             context.engine.accept_version(stage_run)

@@ -183,6 +183,8 @@ def record(attempt: Attempt, seen: Observation) -> Attempt:
         Phase.ABSENT: "lost",
     }
     state = states.get(seen.phase, "started")
+    if attempt.state == state == "started":
+        return attempt  # nothing that is worth a write
     if seen.phase is Phase.ABSENT:
         return replace(attempt, state=state, reason="vanished without a trace")
     return replace(
