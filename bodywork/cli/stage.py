@@ -47,10 +47,6 @@ def stage(git_repo_url: str, git_repo_branch: str, stage_name: str, commit: str)
 
 def load_stage(folder: Path, name: str) -> "Stage":
     """Read one stage of a checkout; the others may be broken. Raises `ConfigError`."""
-    from bodywork.config.stages import read_stage
-    from bodywork.errors import ConfigError
+    from bodywork import config  # late: git has been at work, and may have failed
 
-    found, problems = read_stage(folder, name, "")
-    if found is None or any(not problem.warning for problem in problems):
-        raise ConfigError(problems)
-    return found
+    return config.load_stage(folder, name)

@@ -6,7 +6,7 @@ this, so nothing here knows click.
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
@@ -123,13 +123,17 @@ class ProjectSource:
         self._repository = repository
         self._shown = redacted(repository)
 
+    @contextmanager
     def checkout(
         self, repository: str, reference: str, commit: str = "", *, say: Callable[[str], None]
-    ) -> AbstractContextManager["Checkout"]:
+    ) -> Iterator["Checkout"]:
         """See `bodywork.ports.Source.checkout`."""
-        threading.Thread(target=_load_reader, name="load reader", daemon=True).start()
+        loading = threading.Thread(target=_load_reader, name="load reader", daemon=True)
+        loading.start()
         address = self._repository if repository == self._shown else repository
-        return self._inner.checkout(address, reference, commit, say=say)
+        with self._inner.checkout(address, reference, commit, say=say) as checkout:
+            loading.join()  # two threads must not import the same package by different ends
+            yield checkout
 
 
 def _load_reader() -> None:
