@@ -81,12 +81,7 @@ class Controller:
             self._tell_project(stored.checkpoint)
         else:
             stored = self._ownership.hold(fresh)
-        try:
-            last = self._runner.run(stored)
-        finally:
-            self._ownership.release(run)
-        _conclude(last)
-        return last
+        return self._carry_on(run, stored)
 
     def cancel(self, run: RunName, by: str) -> Checkpoint:
         """Record a person's decision to end the run, and end it: stop what runs, restore services.
@@ -101,12 +96,7 @@ class Controller:
             run, take_over=True, data_of=lambda current: _cancelled(current, by)
         )
         self._tell_project(stored.checkpoint)
-        try:
-            last = self._runner.run(stored)
-        finally:
-            self._ownership.release(run)
-        _conclude(last)
-        return last
+        return self._carry_on(run, stored)
 
     def prune(self, keep: int = HISTORY) -> list[RunName]:
         """Forget the oldest ended runs of each project beyond `keep`, with all that they own."""
@@ -137,6 +127,14 @@ class Controller:
                 yield self._store.load(name).checkpoint
             except (CheckpointCorrupt, CheckpointNotFound) as error:
                 LOG.debug("%s", error)
+
+    def _carry_on(self, run: RunName, stored: Stored) -> Checkpoint:
+        try:
+            last = self._runner.run(stored)
+        finally:
+            self._ownership.release(run)
+        _conclude(last)
+        return last
 
     def _new_name(self, repository: str) -> RunName:
         """Return `repository-yyyymmdd-hhmmss-xxxx`, in Kubernetes' form."""

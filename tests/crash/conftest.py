@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.crash.gate import build_gated
 from tests.crash.workplace import Workplace
 
 
@@ -13,3 +14,8 @@ def place(tmp_path: Path) -> Iterator[Workplace]:
     workplace = Workplace(tmp_path)
     yield workplace
     workplace.clear()
+
+
+@pytest.fixture
+def gated(place: Workplace) -> Workplace:
+    return build_gated(place)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.test_two_controllers import GATE, await_line, begin, open_gate
+from tests.crash.gate import await_line, begin, open_gate
 from tests.crash.workplace import BODYWORK, NAMESPACE, Workplace
 
 LIMITED = (
@@ -16,16 +16,6 @@ LIMITED = (
     "resource.setrlimit(resource.RLIMIT_FSIZE, ({0}, {0})); "
     "from bodywork.cli import main; sys.argv[0] = 'bodywork'; main()"
 )
-
-
-@pytest.fixture
-def gated(place: Workplace) -> Workplace:
-    os.mkfifo(f"{place.effects}.gate")
-    place.project("a >> b")
-    place.batch("a", GATE)
-    place.batch("b")
-    place.commit()
-    return place
 
 
 def supervisor_of(place: Workplace, run: str, stage: str) -> int:
