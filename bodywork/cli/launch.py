@@ -9,6 +9,7 @@ from bodywork.cli.paper import open_paper
 from bodywork.cli.reporter import ConsoleReporter
 from bodywork.cli.signals import stop_on_signals
 from bodywork.cli.wiring import Place
+from bodywork.errors import BodyworkError
 from bodywork.model.names import RunName, service_name
 from bodywork.workflow import lifecycle
 from bodywork.workflow.context import LOG
@@ -19,6 +20,7 @@ from statemachine.errors import (
     CheckpointSealed,
     Interrupted,
     OwnershipHeld,
+    StateMachineError,
     StoreFull,
 )
 
@@ -38,6 +40,8 @@ def launch(place: Place, order: Order, choice: Choice) -> int:
     try:
         last = work.carry_through()
     except Interrupted as interrupted:
+        if work.last:  # it came while old records were being tidied away
+            return conclude(place, work.last)
         return _interrupted(place, work.run, str(interrupted))
     except OwnershipHeld as held:
         return _refused(place, work.run, held.holder)
@@ -52,10 +56,14 @@ def launch(place: Place, order: Order, choice: Choice) -> int:
 
 
 class _Work:
-    """One run, from its record to its end; `run` is its name as soon as it is known."""
+    """One run, from its record to its end.
+
+    `run` is its name as soon as it is known, `last` its final record as soon as it has ended.
+    """
 
     def __init__(self, place: Place, order: Order, choice: Choice) -> None:
         self.run = choice.earlier.id if choice.earlier else ""
+        self.last: Checkpoint | None = None
         self._place = place
         self._order = order
         self._choice = choice
@@ -81,8 +89,17 @@ class _Work:
             last = controller.execute(
                 RunName(self.run), take_over=order.take_over, waiting=_say_waiting
             )
-            controller.prune(order.history)
+            self.last = last
+            _prune(controller, order.history)
         return last
+
+
+def _prune(controller: "Controller", keep: int) -> None:
+    """Forget old runs; where that fails, this one has ended all the same."""
+    try:
+        controller.prune(keep)
+    except (BodyworkError, StateMachineError) as error:
+        LOG.warning("old runs could not be removed: %s", error.message)
 
 
 def _greet(place: Place, choice: Choice) -> None:
