@@ -62,3 +62,4 @@ def _supervise(folder: str, channel: socket.socket) -> None:
 def main(descriptor: int) -> None:
     """Serve on an inherited socket until its other end is closed."""
     serve(socket.socket(fileno=descriptor))
+    os._exit(0)  # the controller waits for this, and there is nothing to tidy up
