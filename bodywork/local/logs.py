@@ -18,8 +18,10 @@ NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 def read_log(folder: Path, after: int, *, follow: bool) -> Iterator[LogLine]:
     """Yield the lines after that position; with `follow`, until the attempt has ended."""
     position, rest = 0, b""
-    if not (folder / files.LOG).exists():
-        return
+    while not (folder / files.LOG).exists():
+        if not follow or not files.is_held(str(folder)):
+            return
+        processes.await_end([folder], LOOK_SECONDS)
     with (folder / files.LOG).open("rb") as file:
         while True:
             over = not follow or not files.is_held(str(folder))
