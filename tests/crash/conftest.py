@@ -11,9 +11,8 @@ from tests.crash.workplace import Workplace
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Workplace]:
-    workplace = Workplace(tmp_path)
-    yield workplace
-    workplace.clear()
+    with Workplace(tmp_path) as workplace:
+        yield workplace
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def finished(place: Workplace) -> str:
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the supervisor by /proc")
 def test_a_stage_whose_supervisor_is_killed_is_lost_and_can_be_resumed(gated: Workplace) -> None:
     first, run = begin(gated)
-    hold = os.open(f"{gated.effects}.gate", os.O_RDWR)  # the stage has come to its gate
+    hold = os.open(f"{gated.effects}.gate", os.O_WRONLY)  # returns when the stage is at its gate
     os.kill(supervisor_of(gated, run, "a"), signal.SIGKILL)
     assert first.wait(30) == 1
     os.close(hold)

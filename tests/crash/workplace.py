@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bodywork.local.supervisor.files import is_held
+
 CONTROLLER = Path(__file__).with_name("controller.py")
 BODYWORK = [sys.executable, "-c", "from bodywork.cli import main; main()"]
 NAMESPACE = "crash"
@@ -69,6 +71,12 @@ class Workplace:
             "secret", "create", f"--namespace={NAMESPACE}", "--name=effects",
             "--data", f"EFFECTS={self.effects}",
         )  # fmt: skip
+
+    def __enter__(self) -> "Workplace":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.clear()
 
     def git(self, *arguments: str) -> str:
         identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
@@ -162,6 +170,18 @@ class Workplace:
     def happened(self) -> list[str]:
         """Return "stage attempt" for each time a script ran."""
         return sorted(self.effects.read_text().splitlines()) if self.effects.exists() else []
+
+    def running(self) -> list[str]:
+        """Return the attempts and versions whose supervisors live, apart from live versions."""
+        namespace = self.run_folder("").parent
+        live = {
+            json.loads(file.read_text())["id"] for file in namespace.glob("services/*/live.json")
+        }
+        folders = [
+            *namespace.glob("runs/*/attempts/*/*"),
+            *(each for each in namespace.glob("services/*/versions/*") if each.name not in live),
+        ]
+        return [str(each) for each in folders if is_held(str(each))]
 
     def clear(self) -> None:
         """End the controllers and services, so that nothing is left running."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from bodywork.model.names import short_hash
 
 CONNECT_SECONDS = 0.5
+CANDIDATES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +32,18 @@ class Endpoint:
 
 
 def choose(port: int, *identity: str) -> Endpoint:
-    """Return an endpoint for a version; the same identity gets the same one where it can."""
+    """Return an endpoint for a version that nobody listens at, where there is one.
+
+    The address is taken from the identity, and another one if somebody is there by chance. Where
+    every candidate is held, somebody holds the port on all addresses: see `find_stranger`.
+    """
     if not _has_own_addresses():
         with contextlib.closing(socket.socket()) as free:
             free.bind(("127.0.0.1", 0))
             return Endpoint("127.0.0.1", free.getsockname()[1], port)
-    digest = int(short_hash(*identity, length=12), 16)
-    parts = (2 + digest % 252, digest // 252 % 256, 1 + digest // 64512 % 254)
-    return Endpoint("127." + ".".join(str(part) for part in parts), port, port)
+    candidates = (Endpoint(_address(*identity, str(n)), port, port) for n in range(CANDIDATES))
+    first = next(candidates)
+    return next((each for each in (first, *candidates) if not _is_taken(each)), first)
 
 
 def answers(endpoint: Endpoint) -> bool:
@@ -52,18 +57,32 @@ def answers(endpoint: Endpoint) -> bool:
 
 def find_stranger(endpoint: Endpoint) -> str:
     """Say who holds the endpoint already, or return "" where it is free."""
+    fault = _try_to_listen(endpoint)
+    if fault == errno.EADDRINUSE:
+        return _holder(endpoint.real_port) or "another program"
+    return "the system (ports below 1024 are root's)" if fault == errno.EACCES else ""
+
+
+def _is_taken(endpoint: Endpoint) -> bool:
+    return _try_to_listen(endpoint) == errno.EADDRINUSE
+
+
+def _try_to_listen(endpoint: Endpoint) -> int:
+    """Return the error number of an attempt to listen there, 0 where it succeeds."""
     with contextlib.closing(socket.socket()) as attempt:
         attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             attempt.bind((endpoint.address, endpoint.real_port))
             attempt.listen()
         except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                return _holder(endpoint.real_port) or "another program"
-            if error.errno == errno.EACCES:
-                return "the system (ports below 1024 are root's)"
-            raise
-    return ""
+            return error.errno or errno.EINVAL
+    return 0
+
+
+def _address(*identity: str) -> str:
+    digest = int(short_hash(*identity, length=12), 16)
+    parts = (2 + digest % 252, digest // 252 % 256, 1 + digest // 64512 % 254)
+    return "127." + ".".join(str(part) for part in parts)
 
 
 def _has_own_addresses() -> bool:
@@ -83,14 +102,18 @@ def _holder(port: int) -> str:
     if not wanted:
         return ""
     for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            for descriptor in os.scandir(f"/proc/{pid}/fd"):
-                if os.readlink(descriptor.path) in wanted:
-                    with open(f"/proc/{pid}/comm") as file:
-                        return f"{file.read().strip()} (process {pid})"
-        except OSError:
-            continue
+        if wanted & set(_open_by(pid)):
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/comm") as file:
+                return f"{file.read().strip()} (process {pid})"
     return ""
+
+
+def _open_by(pid: str) -> Iterator[str]:
+    """Yield what a process has open; nothing where we may not know."""
+    with contextlib.suppress(OSError):
+        for descriptor in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                yield os.readlink(f"/proc/{pid}/fd/{descriptor}")
 
 
 def _listening(port: int) -> Iterator[str]:
