@@ -19,7 +19,7 @@ from bodywork.local.network.addresses import Endpoint
 from bodywork.local.spawn import Spawner
 from bodywork.local.supervisor import files
 from bodywork.local.supervisor.copying import remove_tree
-from bodywork.model.names import RunName, StageName, service_name
+from bodywork.model.names import RunName, StageName
 from bodywork.model.run import Observation, Phase, ServiceVersion, StageRun
 from bodywork.model.stage import Service, Stage
 
@@ -188,8 +188,7 @@ class Services:
     def _endpoint(self, attempt: StageRun, stage: Stage) -> Endpoint:
         if not isinstance(stage.kind, Service):
             raise EngineError(f"stage {stage.name} is no service")
-        service = service_name(attempt.project, attempt.stage)
-        return addresses.choose(stage.kind.port, attempt.namespace, service, version_id(attempt))
+        return addresses.choose(stage.kind.port)
 
 
 def read_live(service: Path) -> dict[str, Any] | None:

@@ -11,10 +11,8 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bodywork.model.names import short_hash
-
 CONNECT_SECONDS = 0.5
-CANDIDATES = 16
+CANDIDATES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +29,17 @@ class Endpoint:
         return f"http://{self.address}:{self.real_port}"
 
 
-def choose(port: int, *identity: str) -> Endpoint:
-    """Return an endpoint for a version that nobody listens at, where there is one.
+def choose(port: int) -> Endpoint:
+    """Return an endpoint for a version: a random one of millions, where nobody listens.
 
-    The address is taken from the identity, and another one if somebody is there by chance. Where
-    every candidate is held, somebody holds the port on all addresses: see `find_stranger`.
+    Where every candidate is held, somebody holds the port on all addresses: see `find_stranger`.
     """
     if not _has_own_addresses():
         with contextlib.closing(socket.socket()) as free:
             free.bind(("127.0.0.1", 0))
             return Endpoint("127.0.0.1", free.getsockname()[1], port)
-    candidates = (Endpoint(_address(*identity, str(n)), port, port) for n in range(CANDIDATES))
-    first = next(candidates)
-    return next((each for each in (first, *candidates) if not _is_taken(each)), first)
+    candidates = [Endpoint(_random_address(), port, port) for _ in range(CANDIDATES)]
+    return next((each for each in candidates if not _is_taken(each)), candidates[0])
 
 
 def answers(endpoint: Endpoint) -> bool:
@@ -79,10 +75,10 @@ def _try_to_listen(endpoint: Endpoint) -> int:
     return 0
 
 
-def _address(*identity: str) -> str:
-    digest = int(short_hash(*identity, length=12), 16)
-    parts = (2 + digest % 252, digest // 252 % 256, 1 + digest // 64512 % 254)
-    return "127." + ".".join(str(part) for part in parts)
+def _random_address() -> str:
+    """Return an address of 127.2.0.1 to 127.253.255.254, none of which anybody else counts on."""
+    second, third, fourth = os.urandom(3)
+    return f"127.{2 + second % 252}.{third}.{1 + fourth % 254}"
 
 
 def _has_own_addresses() -> bool:
