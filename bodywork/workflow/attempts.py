@@ -120,6 +120,8 @@ def _look(context: Context, progress: Progress, name: StageName, attempt: Attemp
     except EngineError as error:
         seen = Observation(Phase.FAILED, uid=attempt.uid, reason=error.message, final=True)
     after = record(attempt, seen)
+    if after.state == "succeeded" and after.ended_at is None:
+        after = replace(after, ended_at=context.clock.now())  # a service goes on: deployed by now
     if after.state == "lost" and stage_run not in context.begun_here:
         after = replace(after, free=True)
     if not after.active:

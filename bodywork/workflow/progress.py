@@ -44,7 +44,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try of a stage. `intended` is recorded before anything is started."""
+    """One try of a stage. `intended` is recorded before anything is started.
+
+    `ended_at` of a service is when its version took over.
+    """
 
     number: int
     state: AttemptState = "intended"
