@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from bodywork.cli import advice, exits
 from bodywork.cli.choice import Choice, Order
 from bodywork.cli.logs import log_to
-from bodywork.cli.paper import open_paper
 from bodywork.cli.reporter import ConsoleReporter
+from bodywork.cli.screen import open_paper
 from bodywork.cli.signals import stop_on_signals
 from bodywork.cli.wiring import Place
 from bodywork.errors import BodyworkError

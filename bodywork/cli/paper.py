@@ -4,16 +4,10 @@ Log records, Git's output and the logs of stages all come through here, so that 
 keep itself below them. A reader that goes away never stops a run: later lines are dropped.
 """
 
-import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol, TextIO
-
-if TYPE_CHECKING:
-    from bodywork.cli.signals import Stop
-    from bodywork.cli.wiring import Observer
+from collections.abc import Callable, Iterable
+from typing import Protocol, TextIO
 
 _ESCAPES = r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"
 _REVERSERS = "\u202a-\u202e\u2066-\u2069"
@@ -69,19 +63,3 @@ class PlainPaper:
         """Write the lines."""
         for line in lines:
             self.line(line)
-
-
-@contextmanager
-def open_paper(stop: "Stop") -> Iterator[tuple[Paper, "Observer"]]:
-    """Return what a run is written on, and who is told of its checkpoints.
-
-    On a terminal, the run's progress is shown live below the lines.
-    """
-    if not sys.stdout.isatty() or os.environ.get("TERM", "dumb") == "dumb":
-        yield PlainPaper(), lambda _: None
-        return
-    from bodywork.cli.live import LivePaper
-
-    with LivePaper() as paper:
-        stop.at_once = paper.give_back
-        yield paper, paper.observe
