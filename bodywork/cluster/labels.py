@@ -44,14 +44,14 @@ def is_ours(found: Mapping[str, Any]) -> bool:
     return (found["metadata"].get("labels") or {}).get(MANAGED_BY) == BODYWORK
 
 
-def require_ours(found: Mapping[str, Any], **expected: str) -> None:
+def require_ours(found: Mapping[str, Any], expected: Mapping[str, str] | None = None) -> None:
     """Refuse an object that is not ours, or not the one that these labels describe.
 
     Raises:
         EngineError: it is foreign; nothing foreign is ever adopted or changed.
     """
     labels = found["metadata"].get("labels") or {}
-    wanted = {MANAGED_BY: BODYWORK, **expected}
+    wanted = {MANAGED_BY: BODYWORK, **(expected or {})}
     if any(labels.get(key) != value for key, value in wanted.items()):
         kind, name = found.get("kind", "object"), found["metadata"]["name"]
         raise EngineError(
