@@ -24,6 +24,8 @@ VERSION = "bodywork.io/version"
 COMMIT = "bodywork.io/commit"
 ACCEPTED = "bodywork.io/accepted"
 """Annotation of a Deployment: the id of the version that was last seen ready and kept."""
+VERDICT = "bodywork.io/verdict"
+"""Annotation of a Job that was ended by us: why."""
 SPECIFICATION = "bodywork.io/specification"
 """Annotation of a pod template: what of a version is not in the template (replicas, port)."""
 

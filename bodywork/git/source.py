@@ -120,7 +120,15 @@ class _Fetch:
         remove_tree(self.git.folder / _GIT_FOLDER)
         for secret in (folder / ".git", *self.transport.files):
             secret.unlink(missing_ok=True)
-        return Checkout(self.wanted.repository.text, self.wanted.reference, commit, folder, trees)
+        repository = self.wanted.repository
+        return Checkout(
+            repository.text,
+            self.wanted.reference,
+            commit,
+            folder,
+            trees,
+            local=repository.kind == "file",
+        )
 
     def _clone(self) -> None:
         branch = [] if self.wanted.reference == "HEAD" else [f"--branch={self.wanted.reference}"]

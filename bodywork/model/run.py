@@ -44,6 +44,7 @@ class Checkout:
         commit: the full id that it stood for, 40 hex digits.
         folder: the work tree.
         trees: Git's tree id of each top-level folder.
+        local: whether the repository is a folder of this machine, which others cannot reach.
     """
 
     repository: str
@@ -51,6 +52,7 @@ class Checkout:
     commit: str
     folder: Path
     trees: dict[str, str]
+    local: bool = False
 
 
 class Phase(StrEnum):

@@ -1,0 +1,111 @@
+"""Which cluster, and as whom: what kubectl would use, else the pod's own service account.
+
+https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kubernetes.client.configuration import Configuration
+from kubernetes.config.config_exception import ConfigException
+from kubernetes.config.incluster_config import load_incluster_config
+from kubernetes.config.kube_config import list_kube_config_contexts, load_kube_config
+
+from bodywork import __version__
+from bodywork.errors import EngineUnavailable, UsageError
+
+POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A cluster and our credentials for it.
+
+    Attributes:
+        configuration: the official client's; it renews tokens when they are asked for.
+        namespace: the one that the context names, "" for none.
+        agent: what we call ourselves in the server's audit log.
+    """
+
+    configuration: Configuration
+    namespace: str = ""
+    agent: str = f"bodywork/{__version__}"
+
+    @property
+    def server(self) -> str:
+        """The server's address, for people."""
+        return str(self.configuration.host)
+
+    def authorization(self) -> dict[str, str]:
+        """Return the headers that authenticate a request."""
+        settings: Any = self.configuration.auth_settings()  # typed differently in each version
+        return {
+            str(each["key"]): str(each["value"])
+            for each in settings.values()
+            if each["in"] == "header" and each["value"]
+        }
+
+
+def find_access(
+    context: str = "", kubeconfig: str = "", environment: Mapping[str, str] = os.environ
+) -> Access:
+    """Return access to the cluster.
+
+    Raises:
+        UsageError: the kubeconfig cannot be read, or has no such context.
+        EngineUnavailable: no cluster is configured.
+    """
+    files = kubeconfig or environment.get("KUBECONFIG", "")
+    default = Path(environment.get("HOME") or "~").expanduser() / ".kube" / "config"
+    if not files and default.exists():
+        files = str(default)
+    if files:
+        return _from_files(files, context)
+    if context:
+        raise UsageError(f"there is no context {context}: no kubeconfig was found")
+    if "KUBERNETES_SERVICE_HOST" in environment:
+        return _from_pod()
+    raise EngineUnavailable(
+        "no Kubernetes cluster is configured",
+        hint="set KUBECONFIG or give --kubeconfig; without a cluster: --engine local, or "
+        "BODYWORK_ENGINE=local",
+    )
+
+
+def _from_files(files: str, context: str) -> Access:
+    configuration = Configuration()
+    configuration.retries = False
+    try:
+        load_kube_config(files, context or None, configuration, persist_config=False)
+        known, active = list_kube_config_contexts(files)
+    except ConfigException as error:
+        raise UsageError(
+            f"the kubeconfig {files} cannot be used: {_one_line(error)}",
+            hint="`kubectl config get-contexts` lists what there is; check --context",
+        ) from None
+    except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
+        raise UsageError(f"the kubeconfig {files} cannot be read: {_one_line(error)}") from None
+    chosen = next((each for each in known if each["name"] == context), active)
+    return Access(configuration, str((chosen.get("context") or {}).get("namespace") or ""))
+
+
+def _from_pod() -> Access:
+    configuration = Configuration()
+    configuration.retries = False
+    try:
+        load_incluster_config(configuration)
+    except ConfigException as error:
+        raise EngineUnavailable(
+            f"the pod's service account cannot be used: {_one_line(error)}"
+        ) from None
+    try:
+        return Access(configuration, POD_NAMESPACE.read_text("utf-8").strip())
+    except OSError:
+        return Access(configuration)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

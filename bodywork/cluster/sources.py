@@ -1,0 +1,160 @@
+"""The source of a run on a cluster: where its stages fetch their code from, at the one commit.
+
+A repository that the cluster can reach is cloned by each stage itself. A folder of this machine
+travels as a snapshot in ConfigMaps. Either way a ConfigMap `RUN-source`, written last, says how; so
+a controller that resumes the run needs nothing but its name. All of them go with the run's record,
+except that a service keeps the snapshot which its pods start from.
+"""
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+from bodywork.cluster import labels, paths
+from bodywork.cluster.client import Client
+from bodywork.cluster.errors import AlreadyExists
+from bodywork.cluster.manifests import StageSource
+from bodywork.errors import NotFound, SourceLost
+from bodywork.model.names import Namespace, RunName
+from bodywork.model.run import Checkout
+from bodywork.snapshot import Snapshot, chunk_name, pack
+
+Found = dict[str, Any]
+SOURCE = "source"
+
+
+class Sources:
+    """The sources of the runs of one namespace.
+
+    Args:
+        owner_of: the owner reference that ties an object to its run's record.
+    """
+
+    def __init__(
+        self, client: Client, namespace: Namespace, owner_of: Callable[[RunName], Found]
+    ) -> None:
+        self._client = client
+        self._namespace = namespace
+        self._owner_of = owner_of
+        self._known: dict[RunName, StageSource] = {}
+
+    def publish(self, run: RunName, checkout: Checkout) -> None:
+        """Make the checkout available to the run's stages; twice is fine."""
+        digest, chunks = "", tuple[str, ...]()
+        if checkout.local:
+            snapshot = pack(checkout.folder, checkout.commit)
+            digest, chunks = snapshot.digest, self._send(run, snapshot)
+        source = StageSource(
+            checkout.repository, checkout.reference, checkout.commit, digest, chunks
+        )
+        told = {
+            "repository": source.repository,
+            "reference": source.reference,
+            "commit": source.commit,
+            "digest": source.digest,
+            "chunks": json.dumps(source.chunks),
+        }
+        self._create(run, _index_name(run), {"data": told})
+        self._known[run] = source
+
+    def of(self, run: RunName) -> StageSource:
+        """Return the run's source.
+
+        Raises:
+            SourceLost: it was never published, or is gone.
+        """
+        if run not in self._known:
+            try:
+                data = self._client.get(self._path(_index_name(run)))["data"]
+            except NotFound:
+                raise SourceLost(f"the source of run {run} is gone") from None
+            self._known[run] = StageSource(
+                data["repository"],
+                data["reference"],
+                data["commit"],
+                data["digest"],
+                tuple(json.loads(data["chunks"])),
+            )
+        return self._known[run]
+
+    def keep_for(self, run: RunName, owner: Found) -> None:
+        """Let the run's snapshot live for as long as this object, too (a service's Deployment)."""
+        for name in self.of(run).chunks:
+            found = self._client.get(self._path(name))
+            owners = found["metadata"].get("ownerReferences") or []
+            if all(each["uid"] != owner["uid"] for each in owners):
+                found["metadata"]["ownerReferences"] = [*owners, owner]
+                self._client.replace(self._path(name), found)
+
+    def release(self, run: RunName) -> None:
+        """Drop the run's source, except what a service starts from."""
+        selector = f"{labels.RUN}={run},{labels.KIND}={SOURCE}"
+        items, _ = self._client.list_all(
+            paths.config_maps(self._namespace), label_selector=selector
+        )
+        for each in sorted(items, key=lambda each: "data" not in each):  # the index first
+            if not _is_service_owned(each):
+                self._delete(each)
+        self._known.pop(run, None)
+
+    def drop_unused(self, project: str, stage: str, runs: frozenset[str], deployment: str) -> None:
+        """Drop snapshots that the Deployment of this uid owns, except those of these runs."""
+        items, _ = self._client.list_all(
+            paths.config_maps(self._namespace), label_selector=f"{labels.KIND}={SOURCE}"
+        )
+        for each in items:
+            owners = each["metadata"].get("ownerReferences") or []
+            run = each["metadata"]["labels"][labels.RUN]
+            if run not in runs and any(owner["uid"] == deployment for owner in owners):
+                self._delete(each)
+
+    def _send(self, run: RunName, snapshot: Snapshot) -> tuple[str, ...]:
+        names = []
+        for number, chunk in enumerate(snapshot.chunks):
+            name = f"{_index_name(run)}-{number}"
+            body = base64.b64encode(chunk).decode()
+            self._create(run, name, {"binaryData": {chunk_name(number): body}})
+            names.append(name)
+        return tuple(names)
+
+    def _create(self, run: RunName, name: str, content: Found) -> None:
+        body = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {
+                "name": name,
+                "namespace": self._namespace,
+                "labels": {
+                    labels.MANAGED_BY: labels.BODYWORK,
+                    labels.KIND: SOURCE,
+                    labels.RUN: run,
+                },
+                "ownerReferences": [self._owner_of(run)],
+            },
+            "immutable": True,
+            **content,
+        }
+        try:
+            self._client.create(paths.config_maps(self._namespace), body)
+        except AlreadyExists:
+            found = self._client.get(self._path(name))
+            labels.require_ours(found, {labels.RUN: run, labels.KIND: SOURCE})
+
+    def _delete(self, found: Found) -> None:
+        try:
+            self._client.delete(self._path(found["metadata"]["name"]), uid=found["metadata"]["uid"])
+        except NotFound:
+            return
+
+    def _path(self, name: str) -> str:
+        return paths.config_map(self._namespace, name)
+
+
+def _index_name(run: RunName) -> str:
+    return f"{run}-source"
+
+
+def _is_service_owned(found: Found) -> bool:
+    owners = found["metadata"].get("ownerReferences") or []
+    return any(each["kind"] == "Deployment" for each in owners)

@@ -1,0 +1,186 @@
+"""What is known of a kind of objects: LIST is the truth, a watch only shortens the wait.
+
+A thread lists, watches from there, and lists again when the watch ends, for whatever reason; so to
+lose every event costs time, never the result. Nobody else asks the API server for these objects.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
+
+from bodywork.errors import EngineError, EngineUnavailable
+
+Found = dict[str, Any]
+
+WATCH_SECONDS = 240
+"""How long the server keeps one watch open."""
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 15.0
+
+
+class Reading(Protocol):
+    """As much of the client as is needed here."""
+
+    def list_all(
+        self, path: str, *, label_selector: str = "", field_selector: str = ""
+    ) -> tuple[list[Found], str]:
+        """Return the objects, and the version from which to watch."""
+        ...
+
+    def watch(
+        self,
+        path: str,
+        resource_version: str,
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        timeout_seconds: int = WATCH_SECONDS,
+    ) -> Iterator[Found]:
+        """Yield events; end quietly when listing again is due."""
+        ...
+
+
+class Bell:
+    """Rung when something may have changed; several watchers share one.
+
+    Whoever waits gives the count that was read *before* looking, so nothing falls in between.
+    """
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._count = 0
+
+    @property
+    def count(self) -> int:
+        """How often it has been rung."""
+        return self._count
+
+    def ring(self) -> None:
+        """Wake whoever waits."""
+        with self._condition:
+            self._count += 1
+            self._condition.notify_all()
+
+    def wait(self, seen: int, timeout: float | None) -> None:
+        """Block until it has been rung more than `seen` times, or the time is up."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._count > seen, timeout)
+
+
+class Watched:
+    """The objects of one path and selector, as this process knows them, by uid.
+
+    Reading before the first list is complete waits for it.
+    """
+
+    def __init__(
+        self,
+        client: Reading,
+        path: str,
+        bell: Bell,
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        pause: Callable[[threading.Event, float], object] = threading.Event.wait,
+    ) -> None:
+        self._client = client
+        self._path = path
+        self._bell = bell
+        self._selectors = {"label_selector": label_selector, "field_selector": field_selector}
+        self._pause = pause
+        self._lock = threading.Lock()
+        self._objects: dict[str, Found] = {}
+        self._fault: EngineError | None = None
+        self._listed = threading.Event()
+        self._closed = threading.Event()
+        self._version = ""
+        self._thread: threading.Thread | None = None
+
+    def objects(self) -> list[Found]:
+        """Return what is known.
+
+        Raises:
+            EngineUnavailable, EngineError: it was never listed, and why.
+        """
+        self._start()
+        if self._fault is not None:
+            raise self._fault
+        with self._lock:
+            return list(self._objects.values())
+
+    def learn(self, found: Found) -> None:
+        """Hear of an object from the answer to a write of our own, before the watch tells."""
+        with self._lock:
+            self._keep(found)
+
+    def relist(self) -> None:
+        """List at once, in the caller's thread."""
+        items, version = self._client.list_all(self._path, **self._selectors)
+        with self._lock:
+            self._objects = {each["metadata"]["uid"]: each for each in items}
+            self._version = version
+
+    def close(self) -> None:
+        """Stop watching; the thread ends with its next event or time-out."""
+        self._closed.set()
+
+    def _start(self) -> None:
+        if self._thread is None:
+            self.relist()
+            self._listed.set()
+            self._thread = threading.Thread(
+                target=self._follow, name=f"watch {self._path}", daemon=True
+            )
+            self._thread.start()
+
+    def _follow(self) -> None:
+        pause = FIRST_PAUSE_SECONDS
+        while not self._closed.is_set():
+            began = time.monotonic()
+            try:
+                self._watch()
+                self.relist()
+                self._fault = None
+            except EngineUnavailable:
+                pass  # who writes meets the outage itself, and endures it for as long as is asked
+            except EngineError as error:
+                self._fault = error  # the right to look was taken away: whoever looks must know
+            self._bell.ring()
+            quick = time.monotonic() - began < pause
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS) if quick else FIRST_PAUSE_SECONDS
+            if quick:
+                self._pause(self._closed, pause)
+
+    def _watch(self) -> None:
+        events = self._client.watch(
+            self._path, self._version, timeout_seconds=WATCH_SECONDS, **self._selectors
+        )
+        for event in events:
+            if self._closed.is_set():
+                return
+            if event["type"] == "BOOKMARK":
+                continue
+            with self._lock:
+                if event["type"] == "DELETED":
+                    self._objects.pop(event["object"]["metadata"]["uid"], None)
+                else:
+                    self._keep(event["object"])
+            self._bell.ring()
+
+    def _keep(self, found: Found) -> None:
+        uid = found["metadata"]["uid"]
+        known = self._objects.get(uid)
+        if known is None or version_number(known) <= version_number(found):
+            self._objects[uid] = found
+
+
+def version_number(found: Mapping[str, Any]) -> int:
+    """Return an object's resourceVersion as a number.
+
+    Versions of one object can be compared as integers: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
+    """
+    try:
+        return int(found["metadata"]["resourceVersion"])
+    except (KeyError, ValueError):
+        return 0
