@@ -119,13 +119,14 @@ class Client:
             except Expired:  # between two pages; begin again
                 continue
 
-    def create(self, path: str, body: Found) -> Found:
+    def create(self, path: str, body: Found, *, sure: bool = True) -> Found:
         """Create an object in a collection.
 
         Raises:
             AlreadyExists: there is one of that name; after a lost answer it may be our own.
+            Unavailable: with `sure=False` also at once after a lost answer: look first.
         """
-        return self._send("POST", path, body)
+        return self._send("POST", path, body, sure=sure)
 
     def replace(self, path: str, body: Found) -> Found:
         """Replace an object; it must bear the resourceVersion that was read.

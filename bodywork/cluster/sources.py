@@ -43,7 +43,7 @@ class Sources:
         """Make the checkout available to the run's stages; twice is fine."""
         digest, chunks = "", tuple[str, ...]()
         if checkout.local:
-            snapshot = pack(checkout.folder, checkout.commit)
+            snapshot = pack(checkout.folder)
             digest, chunks = snapshot.digest, self._send(run, snapshot)
         source = StageSource(
             checkout.repository, checkout.reference, checkout.commit, digest, chunks

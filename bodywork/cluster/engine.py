@@ -1,0 +1,159 @@
+"""The Kubernetes engine: the port `Engine`, over the objects of one namespace.
+
+Nothing here is fenced by a lock, and need not be: each object has the one name that it can have,
+each change names the version that it was decided on, and who was overtaken learns it there.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from bodywork.cluster import labels, paths
+from bodywork.cluster.client import Client
+from bodywork.cluster.deployments import Deployments
+from bodywork.cluster.jobs import Jobs
+from bodywork.cluster.logs import read_pod_log
+from bodywork.cluster.sources import Sources
+from bodywork.cluster.views import PATIENCE_SECONDS, RunView
+from bodywork.cluster.watching import Bell, Watched
+from bodywork.errors import NotFound
+from bodywork.model.names import Namespace, ProjectName, RunName, StageName
+from bodywork.model.run import Checkout, LogLine, Observation, ServiceVersion, StageRun
+from bodywork.model.stage import Stage
+
+Found = dict[str, Any]
+
+
+class KubernetesEngine:
+    """Stages as Jobs and Deployments of a namespace.
+
+    Args:
+        client: the cluster.
+        namespace: the one that this engine serves.
+        owner_of: the owner reference that ties an object to its run's record.
+    """
+
+    name = "kubernetes"
+
+    def __init__(
+        self, client: Client, namespace: Namespace, *, owner_of: Callable[[RunName], Found]
+    ) -> None:
+        self.namespace = namespace
+        self._client = client
+        self._bell = Bell()
+        self._heard = 0
+        self._views: dict[RunName, RunView] = {}
+        self._watched = Watched(
+            client,
+            paths.deployments(namespace),
+            self._bell,
+            label_selector=f"{labels.MANAGED_BY}={labels.BODYWORK}",
+        )
+        self._sources = Sources(client, namespace, owner_of)
+        self._jobs = Jobs(client, self._sources, self._view, owner_of)
+        self._services = Deployments(client, namespace, self._sources, self._view, self._watched)
+
+    def close(self) -> None:
+        """Stop watching; stages go on."""
+        for view in self._views.values():
+            view.close()
+        self._watched.close()
+
+    def publish_source(self, run: RunName, checkout: Checkout) -> None:
+        """Tell the run's stages where their code is; a folder's travels as a snapshot."""
+        self._sources.publish(run, checkout)
+
+    def release(self, run: RunName) -> None:
+        """Drop the run's source, except what a service starts from."""
+        self._sources.release(run)
+
+    def forget(self, run: RunName) -> None:
+        """Delete the run's Jobs, with pods and logs, and its source; not a service."""
+        selector = f"{labels.RUN}={run},{labels.MANAGED_BY}={labels.BODYWORK}"
+        items, _ = self._client.list_all(paths.jobs(self.namespace), label_selector=selector)
+        for each in items:
+            path = paths.job(self.namespace, each["metadata"]["name"])
+            try:
+                self._client.delete(path, uid=each["metadata"]["uid"])
+            except NotFound:
+                continue
+        self._sources.release(run)
+        view = self._views.pop(run, None)
+        if view is not None:
+            view.close()
+
+    def ensure_job(self, attempt: StageRun, stage: Stage, commit: str, image: str) -> str:
+        """Create the attempt's Job unless it ever was."""
+        return self._jobs.ensure(attempt, stage, image)
+
+    def observe_job(self, attempt: StageRun) -> Observation:
+        """Look at the attempt."""
+        return self._jobs.observe(attempt)
+
+    def stop_job(self, attempt: StageRun) -> None:
+        """End the attempt; its Job and its log stay."""
+        self._jobs.stop(attempt)
+
+    def is_closed(self, attempt: StageRun) -> bool:
+        """Say whether the cluster itself has closed its books on the attempt."""
+        return self._jobs.is_closed(attempt)
+
+    def live_version(self, project: ProjectName, stage: StageName) -> ServiceVersion | None:
+        """Return the version that was accepted last."""
+        return self._services.live_version(project, stage)
+
+    def ensure_version(self, attempt: StageRun, stage: Stage, commit: str, image: str) -> str:
+        """Begin to roll the attempt out beside the live version."""
+        return self._services.ensure(attempt, stage, image)
+
+    def observe_version(self, attempt: StageRun) -> Observation:
+        """Look at the version."""
+        return self._services.observe(attempt)
+
+    def accept_version(self, attempt: StageRun) -> None:
+        """Note that the version is the live one."""
+        self._services.accept(attempt)
+
+    def restore_version(self, attempt: StageRun, previous: ServiceVersion | None) -> Observation:
+        """Take the next step back to the version before."""
+        return self._services.restore(attempt, previous)
+
+    def settle(self, project: ProjectName, stage: StageName, keep: Sequence[str]) -> None:
+        """Drop the snapshots of versions that cannot come back."""
+        self._services.settle(project, stage, keep)
+
+    def wait(self, attempts: Sequence[StageRun], timeout: float | None) -> None:
+        """Block until anything about the run's objects has changed since the last look."""
+        limit = PATIENCE_SECONDS if timeout is None else min(timeout, PATIENCE_SECONDS)
+        self._bell.wait(self._heard, limit)
+        self._heard = self._bell.count  # what comes from now on is not yet looked at
+
+    def read_log(
+        self, attempt: StageRun, after: int = 0, *, follow: bool = False
+    ) -> Iterator[LogLine]:
+        """Yield the lines of the attempt's newest pod."""
+        pod = self._pod_of(attempt)
+        if pod is None:
+            return iter(())
+        name = pod["metadata"]["name"]
+        return read_pod_log(self._client, self.namespace, name, after, follow=follow)
+
+    def _pod_of(self, attempt: StageRun) -> Found | None:
+        selector = ",".join(
+            f"{key}={value}" for key, value in sorted(labels.labels_of(attempt).items())
+        )
+        if attempt.run in self._views:
+            wanted = labels.labels_of(attempt).items()
+            pods = [
+                pod
+                for pod in self._views[attempt.run].pods()
+                if wanted <= pod["metadata"].get("labels", {}).items()
+            ]
+        else:
+            pods, _ = self._client.list_all(paths.pods(self.namespace), label_selector=selector)
+        pods.sort(key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")))
+        return pods[-1] if pods else None
+
+    def _view(self, run: RunName) -> RunView:
+        if run not in self._views:
+            self._views[run] = RunView(self._client, self.namespace, run, self._bell)
+        return self._views[run]

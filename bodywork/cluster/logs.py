@@ -1,0 +1,72 @@
+"""The logs of stages, as the kubelet keeps them: best effort, and never what progress waits for.
+
+A line's position is its number in the log, so reading can go on where it stopped, also after a
+resume. When the stream breaks it is begun anew, and what was already passed on is skipped.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from bodywork.cluster import paths
+from bodywork.cluster.client import Client
+from bodywork.cluster.manifests import CONTAINER
+from bodywork.cluster.verdicts import ending
+from bodywork.errors import EngineError, EngineUnavailable, NotFound
+from bodywork.model.names import Namespace
+from bodywork.model.run import LogLine
+
+Found = dict[str, Any]
+
+LIMIT_BYTES = 16 << 20
+LINE_BYTES = 64 << 10
+NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def read_pod_log(
+    client: Client, namespace: Namespace, pod: str, after: int, *, follow: bool
+) -> Iterator[LogLine]:
+    """Yield the lines of a pod's log after that position; with `follow`, until the stage ends."""
+    position = after
+    while True:
+        before = position
+        for line in _lines(client, namespace, pod, position, follow=follow):
+            position = line.position
+            yield line
+        if not follow or _has_ended(client, namespace, pod):
+            return
+        if position == before:
+            continue
+
+
+def _lines(
+    client: Client, namespace: Namespace, pod: str, after: int, *, follow: bool
+) -> Iterator[LogLine]:
+    query = {"container": CONTAINER, "timestamps": "true", "limitBytes": str(LIMIT_BYTES)}
+    if follow:
+        query |= {"follow": "true"}
+    try:
+        for number, raw in enumerate(client.stream(paths.pod_log(namespace, pod), query), 1):
+            if number > after:
+                yield _parse(number, raw[:LINE_BYTES])
+    except (EngineUnavailable, NotFound):
+        return
+    except EngineError as error:
+        if "waiting to start" not in error.message:  # there is no log yet
+            yield LogLine(after + 1, NO_TIME, f"(the log cannot be read: {error.message})")
+
+
+def _has_ended(client: Client, namespace: Namespace, pod: str) -> bool:
+    try:
+        return ending(client.get(paths.pod(namespace, pod))) is not None
+    except (NotFound, EngineUnavailable):
+        return True
+
+
+def _parse(position: int, raw: bytes) -> LogLine:
+    stamp, _, text = raw.decode("utf-8", "replace").partition(" ")
+    try:
+        at = datetime.fromisoformat(stamp)
+    except ValueError:
+        at, text = NO_TIME, raw.decode("utf-8", "replace")
+    return LogLine(position, at, text.rstrip("\r"))

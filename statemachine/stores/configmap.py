@@ -1,0 +1,192 @@
+"""Checkpoints in ConfigMaps: one a machine, with what people ask for as plain keys beside it.
+
+Two things are enforced by the server, and all safety rests on them: a name exists once, and an
+update that names another resourceVersion than the stored one is refused. So a record is created by
+POST, and afterwards only ever replaced whole, by its uid and version: an update without them would
+overwrite anything, and apply would bring a deleted record back.
+https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from statemachine.checkpoint import Checkpoint
+from statemachine.codec import LIMIT_BYTES, decode, encode
+from statemachine.errors import (
+    CheckpointConflict,
+    CheckpointCorrupt,
+    CheckpointExists,
+    CheckpointNotFound,
+)
+from statemachine.store import Stored
+from statemachine.stores.objects import Object, Objects
+from statemachine.stores.rules import Head, check_save
+
+CHECKPOINT = "checkpoint.json"
+
+Texts = Mapping[str, str]
+Describe = Callable[[Checkpoint], Texts]
+
+
+def _state_alone(checkpoint: Checkpoint) -> Texts:
+    return {"state": checkpoint.state}
+
+
+class ConfigMapStore:
+    """A `CheckpointStore` in one namespace of a cluster.
+
+    Args:
+        objects: the namespace's ConfigMaps.
+        labels: what each record bears, and is found by.
+        describe: the plain keys of a record, for people and for `kubectl wait`.
+        limit: greatest size of a checkpoint in bytes; the server's own bound is 1 MiB an object.
+    """
+
+    def __init__(
+        self,
+        objects: Objects,
+        labels: Texts,
+        *,
+        describe: Describe = _state_alone,
+        limit: int = LIMIT_BYTES,
+    ) -> None:
+        self._objects = objects
+        self._labels = dict(labels)
+        self._describe = describe
+        self._limit = limit
+        self._known: dict[str, Object] = {}
+
+    def create(self, checkpoint: Checkpoint) -> Stored:
+        """Write the first checkpoint of a machine."""
+        raw = encode(checkpoint, limit=self._limit)
+        metadata = {
+            "name": checkpoint.id,
+            "namespace": self._objects.namespace,
+            "labels": self._labels,
+        }
+        created = self._objects.create(self._record(checkpoint, raw, metadata))
+        if created is None:
+            raise CheckpointExists(
+                f"machine {checkpoint.id} is already on record",
+                hint=f"look at it: kubectl get configmap {checkpoint.id} -o yaml",
+            )
+        return self._remember(checkpoint, created)
+
+    def load(self, machine_id: str) -> Stored:
+        """Return the newest checkpoint."""
+        found = self._objects.get(machine_id)
+        if found is None:
+            raise CheckpointNotFound(f"no machine {machine_id} is on record")
+        return self._remember(_checkpoint_in(found), found)
+
+    def save(self, checkpoint: Checkpoint, expected: str, *, seal: bool = False) -> Stored:
+        """Replace exactly the version `expected`."""
+        raw = encode(checkpoint, sealed=seal, limit=self._limit)
+        known = self._known.get(checkpoint.id)
+        if known is None or _version(known) != expected:
+            known = self._judged(checkpoint, expected)
+        body = self._record(checkpoint, raw, _identity(known))
+        if seal:
+            body["immutable"] = True
+        saved = self._objects.replace(checkpoint.id, body)
+        if saved is None:
+            self._judged(checkpoint, expected)
+            raise CheckpointConflict(
+                f"the record of machine {checkpoint.id} may not be replaced",
+                hint=f"look at it: kubectl get configmap {checkpoint.id} -o yaml",
+            )
+        return self._remember(checkpoint, saved)
+
+    def delete(self, machine_id: str) -> None:
+        """Delete the record; the server deletes what it owns."""
+        self._known.pop(machine_id, None)
+        found = self._objects.get(machine_id)
+        if found is None:
+            return
+        borne = found["metadata"].get("labels") or {}
+        if all(borne.get(key) == value for key, value in self._labels.items()):
+            self._objects.delete(machine_id, str(found["metadata"]["uid"]))
+
+    def list(self) -> Sequence[str]:
+        """Return the ids of all machines."""
+        return sorted(
+            str(each["metadata"]["name"]) for each in self._objects.list_all(self._labels)
+        )
+
+    def load_all(self) -> Sequence[Stored | CheckpointCorrupt]:
+        """Return every machine's newest checkpoint, or why it cannot be read, in one request."""
+        found: list[Stored | CheckpointCorrupt] = []
+        for each in self._objects.list_all(self._labels):
+            try:
+                found.append(Stored(_checkpoint_in(each), _version(each)))
+            except CheckpointCorrupt as error:
+                found.append(error)
+        return found
+
+    def reference(self, machine_id: str) -> Object:
+        """Return the owner reference by which an object goes when the machine's record goes.
+
+        Raises:
+            CheckpointNotFound: there is no record.
+        """
+        if machine_id not in self._known:
+            self.load(machine_id)
+        metadata = self._known[machine_id]["metadata"]
+        return {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "name": metadata["name"],
+            "uid": metadata["uid"],
+        }
+
+    def _record(self, checkpoint: Checkpoint, raw: bytes, metadata: Object) -> Object:
+        plain = {key: str(value) for key, value in self._describe(checkpoint).items()}
+        return {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": metadata,
+            "data": {**plain, CHECKPOINT: raw.decode("ascii")},
+        }
+
+    def _remember(self, checkpoint: Checkpoint, found: Object) -> Stored:
+        """Keep what names the version; its contents are large and known."""
+        kept = {key: value for key, value in found["metadata"].items() if key != "managedFields"}
+        self._known[checkpoint.id] = {"metadata": kept}
+        return Stored(checkpoint, _version(found))
+
+    def _judged(self, checkpoint: Checkpoint, expected: str) -> Object:
+        """Return the stored object if it is the expected one; else raise why it is not."""
+        found = self._objects.get(checkpoint.id)
+        if found is None:
+            raise CheckpointNotFound(
+                f"the record of machine {checkpoint.id} was deleted",
+                hint="it is not made anew: nobody can know what has happened since",
+            )
+        current = _checkpoint_in(found)
+        sealed = bool(found.get("immutable"))
+        check_save(Head(_version(found), current.epoch, sealed), checkpoint, expected)
+        return found
+
+
+def _version(found: Object) -> str:
+    metadata = found["metadata"]
+    return f"{metadata['uid']}/{metadata['resourceVersion']}"
+
+
+def _identity(known: Object) -> Object:
+    """Return the metadata of the one version that a replacement is for."""
+    left_out = ("managedFields", "creationTimestamp", "selfLink", "generation")
+    return {key: value for key, value in known["metadata"].items() if key not in left_out}
+
+
+def _checkpoint_in(found: Object) -> Checkpoint:
+    name = found["metadata"]["name"]
+    text = (found.get("data") or {}).get(CHECKPOINT)
+    if text is None:
+        raise CheckpointCorrupt(
+            f"the ConfigMap {name} holds no {CHECKPOINT}",
+            hint=f"restore it from a copy, or remove it: kubectl delete configmap {name}",
+        )
+    checkpoint = decode(str(text).encode("utf-8")).checkpoint
+    if checkpoint.id != name:
+        raise CheckpointCorrupt(f"the ConfigMap {name} holds the record of {checkpoint.id}")
+    return checkpoint
