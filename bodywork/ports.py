@@ -94,6 +94,11 @@ class Engine(Protocol):
         """Look at the attempt; ABSENT where it was never started or its record is gone."""
         ...
 
+    def is_closed(self, attempt: StageRun) -> bool:
+        """Say whether the engine has closed its own books on an attempt that was seen to have
+        ended: nothing about it will change any more. `wait` wakes up when they are."""
+        ...
+
     def stop_job(self, attempt: StageRun) -> None:
         """End it and return when nothing of it runs; its record and log stay. It is FAILED (or
         whatever it was, if it had ended before). An attempt never started stays ABSENT."""

@@ -22,7 +22,7 @@ from statemachine.errors import OwnershipHeld, StateMachineError
 from statemachine.runner import Runner
 from statemachine.store import CheckpointStore, Stored
 
-_LOOK_SECONDS = 0.1
+LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,7 @@ class Ownership:
         me: how this controller signs.
         duration_seconds: how long a lease must stay unchanged until its holder counts as dead.
         renew_seconds: how often we renew ours.
+        look_seconds: how often we look at that of another while we wait.
         monotonic, sleep: for watching the lease of another; what `sleep` raises ends it.
     """
 
@@ -99,6 +100,7 @@ class Ownership:
         *,
         duration_seconds: float = 10.0,
         renew_seconds: float = 2.0,
+        look_seconds: float = LOOK_SECONDS,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -108,6 +110,7 @@ class Ownership:
         self._me = me
         self._duration_seconds = duration_seconds
         self._renew_seconds = renew_seconds
+        self._look_seconds = look_seconds
         self._monotonic = monotonic
         self._sleep = sleep
         self._heartbeats: dict[str, Heartbeat] = {}
@@ -172,7 +175,7 @@ class Ownership:
         waiting(first)
         deadline = self._monotonic() + self._duration_seconds
         while (left := deadline - self._monotonic()) > 0:
-            self._sleep(min(left, _LOOK_SECONDS))
+            self._sleep(min(left, self._look_seconds))
             now = self._leases.read(machine_id)
             if now is None or self._leases.is_dead(machine_id, now):
                 return

@@ -1,12 +1,10 @@
 """The embedded engine, wired: a folder of this machine as a place for runs."""
 
-import getpass
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
-from bodywork import __version__
 from bodywork.cli import wiring
 from bodywork.local import LocalAdministration, LocalEngine, cache_folder, state_folder
 from bodywork.model.names import Namespace, RunName
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
     from bodywork.workflow.status import ControllerStatus
     from statemachine.checkpoint import Checkpoint
     from statemachine.hooks import Hooks
-
-SOFTWARE = f"bodywork {__version__}"
 
 
 class LocalPlace:
@@ -71,30 +67,22 @@ class LocalPlace:
         engine = self.engine(epochs)
         engine.warm_up()
 
-        from bodywork.workflow.context import Context
-        from bodywork.workflow.execute import Controller, build_runner, earlier_run
-        from statemachine.ownership import Ownership, this_process
+        from bodywork.cli.controllers import build_controller
 
         def saved(checkpoint: "Checkpoint") -> None:
             epochs[checkpoint.id] = checkpoint.epoch
             observer(checkpoint)
 
-        context = Context(
-            engine=engine,
-            source=wiring.open_source(credentials),
-            clock=wiring.SystemClock(),
-            report=report,
-            load_project=wiring.read_project,
-            earlier=earlier_run(self.store, engine),
-            pause=wiring.retry_pause,
-        )
-        runner = build_runner(
-            context, self.store, software=SOFTWARE, hooks=hooks, observer=saved, stop=stop
-        )
-        me = this_process(user_name(), SOFTWARE)
         try:
-            yield Controller(
-                context, self.store, Ownership(self._leases, self.store, runner, me), runner
+            yield build_controller(
+                engine,
+                self.store,
+                self._leases,
+                report,
+                hooks=hooks,
+                observer=saved,
+                stop=stop,
+                credentials=credentials,
             )
         finally:
             engine.close()
@@ -109,11 +97,3 @@ class LocalPlace:
         here = holder.host == os.uname().nodename
         alive = not self._leases.is_dead(run, holder) if here else None
         return ControllerStatus(str(holder), alive)
-
-
-def user_name() -> str:
-    """Return the user's name, for people."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # no such user: containers with a bare number
-        return str(os.getuid())

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
-from bodywork.errors import NotFound, RunNotFound, Unsupported, UsageError
+from bodywork.errors import NotFound, RunNotFound, UsageError
 from bodywork.model.names import Namespace, problem_with_label
 
 if TYPE_CHECKING:
@@ -76,13 +76,12 @@ def open_place(engine: str, namespace: str) -> Place:
 
     Raises:
         UsageError: the namespace cannot be called that, or is not given.
-        Unsupported: this version has no such engine.
+        EngineUnavailable: no cluster is configured.
     """
     if engine == "kubernetes":
-        raise Unsupported(
-            "the Kubernetes engine is not part of this version",
-            hint="use the embedded engine: --engine local, or BODYWORK_ENGINE=local",
-        )
+        from bodywork.cli.cluster_place import KubernetesPlace
+
+        return KubernetesPlace(namespace)
     name = namespace or DEFAULT_NAMESPACE
     if fault := problem_with_label(name):
         raise UsageError(f"the namespace {name!r} {fault}")

@@ -61,6 +61,16 @@ def failed(progress: Progress, names: Iterable[StageName]) -> list[StageName]:
     return [name for name in names if _is_spent(progress, name)]
 
 
+def unclosed(context: Context, progress: Progress) -> list[StageRun]:
+    """Return the batch attempts that ended well and that the engine may still change."""
+    ended = [
+        progress.stage_run(name, stage.latest.number)
+        for name, stage in progress.stages.items()
+        if stage.latest and progress.stage(name).type == "batch"
+    ]
+    return [each for each in ended if not context.engine.is_closed(each)]
+
+
 def wait(context: Context, attempts: Sequence[StageRun], limit: float | None = None) -> None:
     """Block until something may have changed: an attempt, or a paced one is due."""
     now = context.clock.monotonic()

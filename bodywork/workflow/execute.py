@@ -23,6 +23,7 @@ from statemachine.definition import Definition
 from statemachine.errors import CheckpointCorrupt, CheckpointNotFound
 from statemachine.hooks import Hooks
 from statemachine.ownership import Holder, Ownership
+from statemachine.retries import DEFAULT, RetryPolicy
 from statemachine.runner import Runner
 from statemachine.store import CheckpointStore, Stored
 
@@ -168,6 +169,7 @@ def build_runner(
     hooks: Hooks | None = None,
     observer: Callable[[Checkpoint], None] | None = None,
     stop: Callable[[], bool] = lambda: False,
+    retry: RetryPolicy | None = None,
 ) -> Runner:
     """Return the runner of runs, under a random name of its own as writer."""
     return Runner(
@@ -180,6 +182,7 @@ def build_runner(
         clock=context.clock.now,
         stop=stop,
         observer=observer,
+        retry=retry or DEFAULT,
     )
 
 

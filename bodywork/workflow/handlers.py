@@ -92,6 +92,8 @@ def on_done(context: Context, checkpoint: Checkpoint, progress: Progress) -> Out
     step = lifecycle.step_of(checkpoint.state)
     if step < progress.steps:
         return _start(context, progress, step + 1)
+    if still_open := attempts.unclosed(context, progress):
+        return Wait(lambda: attempts.wait(context, still_open))
     for name, stage in progress.stages.items():
         if progress.stage(name).type == "service" and stage.attempts:
             context.engine.settle(progress.project.project, name, keep=())

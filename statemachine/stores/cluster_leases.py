@@ -87,6 +87,19 @@ class ClusterLeaseStore:
         if signed is not None and signed.epoch == holder.epoch:
             self._objects.delete(machine_id, str(found["metadata"]["uid"]))
 
+    def is_fresh(self, machine_id: str) -> bool | None:
+        """Say whether the lease was renewed in time, by the two clocks; None where that says
+        nothing. For people: a decision waits and watches instead."""
+        found = self._objects.get(machine_id)
+        try:
+            renewed = datetime.fromisoformat(found["spec"]["renewTime"]) if found else None
+        except (KeyError, ValueError):
+            return None
+        if renewed is None:
+            return None
+        age = (self._clock() - renewed).total_seconds()
+        return age < 2 * self._duration_seconds
+
     def is_dead(self, machine_id: str, holder: Holder) -> bool:
         """Return False: nothing here knows for certain; who waits sees whether it is renewed."""
         return False

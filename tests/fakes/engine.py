@@ -88,6 +88,9 @@ class FakeEngine:
     def observe_job(self, attempt: StageRun) -> Observation:
         return self.world.seen.get(attempt, Observation(Phase.ABSENT))
 
+    def is_closed(self, attempt: StageRun) -> bool:
+        return True
+
     def stop_job(self, attempt: StageRun) -> None:
         if self.observe_job(attempt).phase in (Phase.PENDING, Phase.RUNNING):
             self.world.stopped.append(attempt)

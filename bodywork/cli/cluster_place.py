@@ -1,0 +1,159 @@
+"""The Kubernetes engine, wired: a namespace of a cluster as a place for runs."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from bodywork.cli import wiring
+from bodywork.cluster import labels, paths
+from bodywork.cluster.client import QUICK, Client, enduring
+from bodywork.cluster.engine import KubernetesEngine
+from bodywork.cluster.errors import Forbidden
+from bodywork.cluster.objects import ClusterObjects
+from bodywork.errors import NotFound, UsageError
+from bodywork.model.names import Namespace, RunName, problem_with_label
+from bodywork.workflow.record import parse_progress
+from statemachine.stores.cluster_leases import ClusterLeaseStore
+from statemachine.stores.configmap import ConfigMapStore
+
+if TYPE_CHECKING:
+    from bodywork.ports import Administration, Reporter
+    from bodywork.workflow.execute import Controller
+    from bodywork.workflow.status import ControllerStatus
+    from statemachine.checkpoint import Checkpoint
+    from statemachine.hooks import Hooks
+    from statemachine.retries import RetryPolicy
+
+OUTAGE_SECONDS = 900.0
+"""How long a controller endures that the API server does not answer."""
+LEASE_SECONDS = (20.0, 5.0, 1.0)
+RUN_LABELS = {labels.MANAGED_BY: labels.BODYWORK, labels.KIND: "run"}
+
+
+class KubernetesPlace:
+    """One namespace of the cluster that kubectl would use."""
+
+    engine_name = "kubernetes"
+
+    def __init__(self, namespace: str) -> None:
+        self._client = connect(QUICK, time.sleep)
+        name = namespace or self._client.namespace or wiring.DEFAULT_NAMESPACE
+        if fault := problem_with_label(name):
+            raise UsageError(f"the namespace {name!r} {fault}")
+        self.namespace = Namespace(name)
+
+    @cached_property
+    def store(self) -> ConfigMapStore:
+        """The records of the runs: ConfigMaps of the namespace."""
+        return self._store(self._client)
+
+    @property
+    def administration(self) -> "Administration":
+        """Namespaces, secrets and services of the cluster."""
+        from bodywork.cluster.administration import ClusterAdministration
+
+        return ClusterAdministration(self._client)
+
+    def require(self) -> None:
+        """Raise `NotFound` where the namespace is not there."""
+        try:
+            self._client.get(paths.namespace(self.namespace))
+        except NotFound:
+            raise wiring.missing_namespace(self.namespace) from None
+        except Forbidden:
+            return  # who may not look at namespaces will see when something is made in it
+
+    def engine(self) -> KubernetesEngine:
+        """Return an engine to look with."""
+        return self._engine(self._client, self.store)
+
+    @contextmanager
+    def controller(
+        self,
+        report: "Reporter",
+        *,
+        hooks: "Hooks | None" = None,
+        observer: wiring.Observer = lambda _: None,
+        stop: Callable[[], bool] = lambda: False,
+        credentials: str = "",
+    ) -> Iterator["Controller"]:
+        """Return a controller that endures an outage of the API server."""
+        from bodywork.cli.controllers import build_controller
+
+        policy = enduring(OUTAGE_SECONDS)
+        client = connect(policy, _heeding(stop))
+        store = self._store(client)
+        engine = self._engine(client, store)
+        try:
+            yield build_controller(
+                engine,
+                store,
+                self._leases(client, store),
+                report,
+                hooks=hooks,
+                observer=observer,
+                stop=stop,
+                credentials=credentials,
+                retry=policy,
+                lease_seconds=LEASE_SECONDS,
+            )
+        finally:
+            engine.close()
+
+    def who_controls(self, run: str) -> "ControllerStatus | None":
+        """Return who signed the run's lease; whether it lives, its lease tells only with time."""
+        from bodywork.workflow.status import ControllerStatus
+
+        leases = self._leases(self._client, self.store)
+        holder = leases.read(run)
+        if holder is None:
+            return None
+        return ControllerStatus(str(holder), leases.is_fresh(run))
+
+    def _store(self, client: Client) -> ConfigMapStore:
+        objects = ClusterObjects(client, self.namespace, "api/v1", "configmaps")
+        return ConfigMapStore(objects, RUN_LABELS, describe=describe_run)
+
+    def _leases(self, client: Client, store: ConfigMapStore) -> ClusterLeaseStore:
+        objects = ClusterObjects(client, self.namespace, "apis/coordination.k8s.io/v1", "leases")
+        mark = {labels.MANAGED_BY: labels.BODYWORK}
+        return ClusterLeaseStore(
+            objects, store.reference, mark, duration_seconds=int(LEASE_SECONDS[0])
+        )
+
+    def _engine(self, client: Client, store: ConfigMapStore) -> KubernetesEngine:
+        def owner_of(run: RunName) -> dict[str, str]:
+            return store.reference(run)
+
+        return KubernetesEngine(client, self.namespace, owner_of=owner_of)
+
+
+def connect(policy: "RetryPolicy", sleep: Callable[[float], None]) -> Client:
+    """Return a client of the cluster that the options and the environment name."""
+    return Client.connect(os.environ.get("BODYWORK_CONTEXT", ""), policy=policy, sleep=sleep)
+
+
+def describe_run(checkpoint: "Checkpoint") -> dict[str, str]:
+    """Return a run's plain keys, for `kubectl get configmap -o yaml` and `kubectl wait`."""
+    progress = parse_progress(checkpoint.data)
+    project = progress.workflow.project if progress.workflow else ""
+    plain = {"state": checkpoint.state, "project": project, "commit": progress.commit}
+    step = checkpoint.state.split("-")[1] if checkpoint.state.startswith("step-") else ""
+    return {**plain, "step": step, "repository": progress.request.repository}
+
+
+def _heeding(stop: Callable[[], bool]) -> Callable[[float], None]:
+    """Return a sleep that ends with `Interrupted` as soon as somebody asks us to stop."""
+    from statemachine.errors import Interrupted
+
+    def sleep(seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            if stop():
+                raise Interrupted("stopped while the cluster did not answer")
+            time.sleep(min(left, 0.1))
+
+    return sleep
