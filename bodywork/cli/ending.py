@@ -1,9 +1,9 @@
 """`bodywork cancel` at work."""
 
 from bodywork.cli import advice, exits
+from bodywork.cli.controllers import user_name
 from bodywork.cli.logs import log_to
 from bodywork.cli.paper import PlainPaper
-from bodywork.cli.controllers import user_name
 from bodywork.cli.reporter import ConsoleReporter
 from bodywork.cli.signals import stop_on_signals
 from bodywork.cli.wiring import Place, load_run

@@ -9,6 +9,7 @@ from bodywork.cli.exits import Ended
 
 if TYPE_CHECKING:
     from bodywork.model.stage import Stage
+    from bodywork.ports import Source
 
 _EPILOG = """\b
 Examples:
@@ -24,7 +25,21 @@ Its exit code is that of the stage's script, or 128 + n for signal n."""
 @click.argument("git_repo_branch")
 @click.argument("stage_name")
 @click.option("--commit", default="", metavar="C", help="Exactly this commit of the branch.")
-def stage(git_repo_url: str, git_repo_branch: str, stage_name: str, commit: str) -> None:
+@click.option(
+    "--snapshot",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Take the project from the snapshot in this folder instead of fetching it.",
+)
+@click.option("--digest", default="", metavar="SHA256", help="What the snapshot must be.")
+def stage(
+    git_repo_url: str,
+    git_repo_branch: str,
+    stage_name: str,
+    commit: str,
+    snapshot: Path | None,
+    digest: str,
+) -> None:
     """Run one stage here (what containers do).
 
     Fetches its code, installs its requirements and runs its script. On your machine it shows
@@ -33,7 +48,7 @@ def stage(git_repo_url: str, git_repo_branch: str, stage_name: str, commit: str)
     import sys
 
     from bodywork.cli.wiring import open_source, redacted
-    from bodywork.stage import StageOrder, run_stage
+    from bodywork.stage import StageOrder, UnpackedSource, run_stage
 
     shown = redacted(git_repo_url)
     order = StageOrder(git_repo_url, shown, git_repo_branch, commit, stage_name)
@@ -42,7 +57,8 @@ def stage(git_repo_url: str, git_repo_branch: str, stage_name: str, commit: str)
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
 
-    raise Ended(run_stage(open_source(), order, load_stage=load_stage, say=say))
+    source: Source = UnpackedSource(snapshot, digest) if snapshot else open_source()
+    raise Ended(run_stage(source, order, load_stage=load_stage, say=say))
 
 
 def load_stage(folder: Path, name: str) -> "Stage":
