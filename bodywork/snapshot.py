@@ -9,11 +9,12 @@ import gzip
 import hashlib
 import io
 import os
+import shutil
 import stat
 import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from bodywork.errors import EngineError, UsageError
 
@@ -90,9 +91,33 @@ def unpack(chunks: Iterable[bytes], digest: str, target: Path) -> None:
     target.mkdir(mode=0o700)
     try:
         with tarfile.open(fileobj=io.BytesIO(raw), mode="r:gz") as archive:
-            archive.extractall(target, members=_bounded(archive), filter="data")
+            for member in _bounded(archive):
+                _extract(archive, member, target)
     except (tarfile.TarError, OSError, EOFError) as error:
         raise EngineError(f"the snapshot of the project cannot be unpacked: {error}") from None
+
+
+def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
+    """Lay out one member; only what `pack` makes, and nothing outside of the target.
+
+    By hand, because tarfile's own filters are younger than some Pythons that images have.
+    """
+    parts = PurePosixPath(member.name).parts
+    path = target.joinpath(*parts)
+    parent = path.parent.resolve()
+    if not parts or ".." in parts or parts[0] == "/" or not parent.is_relative_to(target.resolve()):
+        raise EngineError(f"the snapshot of the project has a file outside of it: {member.name}")
+    if member.isdir():
+        path.mkdir(mode=0o755)
+    elif member.issym():
+        path.symlink_to(member.linkname)
+    elif member.isreg() and (content := archive.extractfile(member)) is not None:
+        mode = 0o755 if member.mode & stat.S_IXUSR else 0o644
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        with open(os.open(path, flags, mode), "wb") as file:
+            shutil.copyfileobj(content, file)
+    else:
+        raise EngineError(f"the snapshot of the project has what no checkout has: {member.name}")
 
 
 def _files(folder: Path) -> Iterator[Path]:
