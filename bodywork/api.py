@@ -4,12 +4,13 @@ It shares the command line's composition root, and does what the commands do; no
 What happens is told by the standard library's logging and by hooks.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from bodywork.cli import wiring
 from bodywork.model.names import RunName
 from bodywork.model.run import LogLine, StageRun
+from bodywork.model.stage import Stage
 from bodywork.model.workflow import Workflow as Project
 from bodywork.workflow import lifecycle
 from bodywork.workflow.hooks import as_hook, hook, load_hooks
@@ -173,6 +174,15 @@ class _Quiet:
 
     def project_known(self, workflow: Project) -> None:
         """The program has set its own log level."""
+
+    def stage_started(
+        self,
+        attempt: StageRun,
+        stage: Stage,
+        alone: bool,
+        follow: Callable[[], Iterator[LogLine]],
+    ) -> None:
+        """Hear of it; the log is passed on when it is whole."""
 
     def stage_ended(self, attempt: StageRun, lines: Iterable[LogLine]) -> None:
         """The log can be read later."""

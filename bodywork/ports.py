@@ -207,6 +207,19 @@ class Reporter(Protocol):
         """Hear of the project's configuration (its LOG_LEVEL) as soon as it is read."""
         ...
 
+    def stage_started(
+        self,
+        attempt: StageRun,
+        stage: Stage,
+        alone: bool,
+        follow: Callable[[], Iterator[LogLine]],
+    ) -> None:
+        """Hear that an attempt goes on, with a way to read its log while it is written.
+
+        `alone`: no other stage runs beside it. `follow` may be called from another thread.
+        """
+        ...
+
     def stage_ended(self, attempt: StageRun, lines: Iterable[LogLine]) -> None:
         """Show the log of an attempt that has just ended."""
         ...

@@ -6,6 +6,7 @@ keep itself below them. A reader that goes away never stops a run: later lines a
 
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from typing import Protocol, TextIO
 
@@ -48,18 +49,21 @@ class PlainPaper:
         self._stream = stream or sys.stdout
         self._clean: Callable[[str], str] = printable_lines if self._stream.isatty() else str
         self._heard = True
+        self._lock = threading.RLock()
 
     def line(self, text: str) -> None:
         """Write the line; nobody listening is no fault."""
         if not self._heard:
             return
-        try:
-            self._stream.write(self._clean(text) + "\n")
-            self._stream.flush()
-        except (OSError, ValueError):  # ValueError: the stream was closed
-            self._heard = False
+        with self._lock:
+            try:
+                self._stream.write(self._clean(text) + "\n")
+                self._stream.flush()
+            except (OSError, ValueError):  # ValueError: the stream was closed
+                self._heard = False
 
     def block(self, lines: Iterable[str]) -> None:
-        """Write the lines."""
-        for line in lines:
-            self.line(line)
+        """Write the lines; what other threads write comes before or after."""
+        with self._lock:
+            for line in lines:
+                self.line(line)

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable, Iterator
 
+from bodywork.cli.following import write_log
 from bodywork.cli.paper import Paper, PlainPaper
-from bodywork.cli.reporter import write_log
 from bodywork.cli.wiring import Place, load_run
 from bodywork.errors import NotFound, UsageError
 from bodywork.model.names import RunName, StageName

@@ -1,14 +1,13 @@
-"""Passes on what a run lets people see: Git's lines, and the log of each attempt that has ended."""
+"""Passes on what a run lets people see: Git's lines, and the log of each attempt."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 
+from bodywork.cli.following import Follower, write_log
 from bodywork.cli.logs import set_level
 from bodywork.cli.paper import Paper
-from bodywork.model.names import service_name
 from bodywork.model.run import LogLine, StageRun
+from bodywork.model.stage import Stage
 from bodywork.model.workflow import Workflow
-
-RULE = "-" * 100
 
 
 class ConsoleReporter:
@@ -16,6 +15,7 @@ class ConsoleReporter:
 
     def __init__(self, paper: Paper) -> None:
         self._paper = paper
+        self._followers: dict[StageRun, Follower] = {}
 
     def say(self, line: str) -> None:
         """Pass the line on as it is."""
@@ -25,14 +25,20 @@ class ConsoleReporter:
         """Honour the project's LOG_LEVEL."""
         set_level(workflow.log_level)
 
+    def stage_started(
+        self,
+        attempt: StageRun,
+        stage: Stage,
+        alone: bool,
+        follow: Callable[[], Iterator[LogLine]],
+    ) -> None:
+        """Show the attempt's log while it is written."""
+        self._followers[attempt] = Follower(self._paper, attempt, stage, alone, follow)
+
     def stage_ended(self, attempt: StageRun, lines: Iterable[LogLine]) -> None:
-        """Show the attempt's log between rules."""
-        write_log(self._paper, attempt, lines)
-
-
-def write_log(paper: Paper, attempt: StageRun, lines: Iterable[LogLine]) -> None:
-    """Write an attempt's log under its title, as the guide shows it."""
-    again = f" (attempt {attempt.attempt})" if attempt.attempt > 1 else ""
-    name = service_name(attempt.project, attempt.stage)
-    paper.block((RULE, f"---- pod logs for {name}{again}", RULE))
-    paper.block(line.text for line in lines)
+        """Show the rest of the attempt's log, or all of it where nobody has followed it."""
+        follower = self._followers.pop(attempt, None)
+        if follower is None:
+            write_log(self._paper, attempt, lines)
+        else:
+            follower.finish()

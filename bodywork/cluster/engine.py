@@ -13,11 +13,12 @@ from bodywork.cluster.deployments import Deployments
 from bodywork.cluster.jobs import Jobs
 from bodywork.cluster.logs import read_pod_log
 from bodywork.cluster.sources import Sources
+from bodywork.cluster.verdicts import has_started
 from bodywork.cluster.views import PATIENCE_SECONDS, RunView
 from bodywork.cluster.watching import Bell, Watched
 from bodywork.errors import NotFound
 from bodywork.model.names import Namespace, ProjectName, RunName, StageName
-from bodywork.model.run import Checkout, LogLine, Observation, ServiceVersion, StageRun
+from bodywork.model.run import Checkout, LogLine, Observation, Phase, ServiceVersion, StageRun
 from bodywork.model.stage import Stage
 
 Found = dict[str, Any]
@@ -41,6 +42,7 @@ class KubernetesEngine:
         self._client = client
         self._bell = Bell()
         self._heard = 0
+        self._over: set[StageRun] = set()
         self._views: dict[RunName, RunView] = {}
         self._watched = Watched(
             client,
@@ -87,7 +89,7 @@ class KubernetesEngine:
 
     def observe_job(self, attempt: StageRun) -> Observation:
         """Look at the attempt."""
-        return self._jobs.observe(attempt)
+        return self._noted(attempt, self._jobs.observe(attempt))
 
     def stop_job(self, attempt: StageRun) -> None:
         """End the attempt; its Job and its log stay."""
@@ -107,7 +109,7 @@ class KubernetesEngine:
 
     def observe_version(self, attempt: StageRun) -> Observation:
         """Look at the version."""
-        return self._services.observe(attempt)
+        return self._noted(attempt, self._services.observe(attempt))
 
     def accept_version(self, attempt: StageRun) -> None:
         """Note that the version is the live one."""
@@ -131,24 +133,42 @@ class KubernetesEngine:
         self, attempt: StageRun, after: int = 0, *, follow: bool = False
     ) -> Iterator[LogLine]:
         """Yield the lines of the attempt's newest pod."""
+        if follow:
+            return self._follow(attempt, after)
         pod = self._pod_of(attempt)
-        if pod is None:
-            return iter(())
+        return iter(()) if pod is None else self._read(pod, after, follow=False)
+
+    def _follow(self, attempt: StageRun, after: int) -> Iterator[LogLine]:
+        """Wait until there is something to read, or never will be."""
+        self._view(attempt.run)
+        while True:
+            heard = self._bell.count
+            pod = self._pod_of(attempt)
+            if pod is not None and has_started(pod):
+                yield from self._read(pod, after, follow=True)
+                return
+            if attempt in self._over:
+                return
+            self._bell.wait(heard, PATIENCE_SECONDS)
+
+    def _read(self, pod: Found, after: int, *, follow: bool) -> Iterator[LogLine]:
         name = pod["metadata"]["name"]
         return read_pod_log(self._client, self.namespace, name, after, follow=follow)
 
+    def _noted(self, attempt: StageRun, seen: Observation) -> Observation:
+        """Remember what is over, for those who wait for its log."""
+        if (seen.phase.ended or seen.phase is Phase.READY) and attempt not in self._over:
+            self._over.add(attempt)
+            self._bell.ring()
+        return seen
+
     def _pod_of(self, attempt: StageRun) -> Found | None:
-        selector = ",".join(
-            f"{key}={value}" for key, value in sorted(labels.labels_of(attempt).items())
-        )
+        wanted = labels.labels_of(attempt)
         if attempt.run in self._views:
-            wanted = labels.labels_of(attempt).items()
-            pods = [
-                pod
-                for pod in self._views[attempt.run].pods()
-                if wanted <= pod["metadata"].get("labels", {}).items()
-            ]
+            known = self._views[attempt.run].pods()
+            pods = [pod for pod in known if wanted.items() <= pod["metadata"]["labels"].items()]
         else:
+            selector = ",".join(f"{key}={value}" for key, value in sorted(wanted.items()))
             pods, _ = self._client.list_all(paths.pods(self.namespace), label_selector=selector)
         pods.sort(key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")))
         return pods[-1] if pods else None

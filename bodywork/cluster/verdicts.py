@@ -126,6 +126,12 @@ def ending(pod: Found) -> Found | None:
     return None
 
 
+def has_started(pod: Found) -> bool:
+    """Say whether the stage's container runs or has run: whether there is a log."""
+    states = [status.get("state", {}) for status in container_statuses(pod)]
+    return any("running" in state or "terminated" in state for state in states)
+
+
 def restarted(pod: Found) -> Found | None:
     """Return how the stage's container ended the last time, if it was started again."""
     for status in container_statuses(pod):

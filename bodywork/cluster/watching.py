@@ -92,7 +92,7 @@ class Watched:
         self._lock = threading.Lock()
         self._objects: dict[str, Found] = {}
         self._fault: EngineError | None = None
-        self._listed = threading.Event()
+        self._starting = threading.Lock()
         self._closed = threading.Event()
         self._version = ""
         self._thread: threading.Thread | None = None
@@ -126,13 +126,13 @@ class Watched:
         self._closed.set()
 
     def _start(self) -> None:
-        if self._thread is None:
-            self.relist()
-            self._listed.set()
-            self._thread = threading.Thread(
-                target=self._follow, name=f"watch {self._path}", daemon=True
-            )
-            self._thread.start()
+        with self._starting:
+            if self._thread is None:
+                self.relist()
+                self._thread = threading.Thread(
+                    target=self._follow, name=f"watch {self._path}", daemon=True
+                )
+                self._thread.start()
 
     def _follow(self) -> None:
         pause = FIRST_PAUSE_SECONDS

@@ -130,6 +130,8 @@ def _look(context: Context, progress: Progress, name: StageName, attempt: Attemp
     except EngineError as error:
         seen = Observation(Phase.FAILED, uid=attempt.uid, reason=error.message, final=True)
     after = record(attempt, seen)
+    if after.active:
+        _follow(context, progress, stage_run, seen)
     if after.state == "succeeded" and after.ended_at is None:
         after = replace(after, ended_at=context.clock.now())  # a service goes on: deployed by now
     if after.state == "lost" and stage_run not in context.begun_here:
@@ -137,6 +139,23 @@ def _look(context: Context, progress: Progress, name: StageName, attempt: Attemp
     if not after.active:
         _conclude(context, progress, after, stage_run)
     return progress.with_stage(name, progress.stages[name].with_latest(after))
+
+
+def _follow(context: Context, progress: Progress, attempt: StageRun, seen: Observation) -> None:
+    """Let people see the attempt's log while it is written, and what keeps it from starting."""
+    if seen.reason and context.told.get(attempt) != seen.reason:
+        context.told[attempt] = seen.reason
+        LOG.warning("stage=%s is waiting: %s", attempt.stage, seen.reason)
+    if attempt not in context.followed:
+        context.followed.add(attempt)
+        step = next((step for step in progress.project.steps if attempt.stage in step), ())
+        alone = len(step) <= 1
+        context.report.stage_started(
+            attempt,
+            progress.stage(attempt.stage),
+            alone,
+            lambda: context.engine.read_log(attempt, follow=True),
+        )
 
 
 def _observe(context: Context, stage: Stage, attempt: StageRun) -> Observation:

@@ -26,6 +26,8 @@ class Context:
         earlier: finds the run that a request continues.
         pause: seconds to wait before the attempt of that number (from 2) begins.
         begun_here: attempts that this process itself put on record.
+        followed: attempts that the reporter knows to go on.
+        told: what was said last of an attempt that does not start.
         due: when (monotonic) an attempt that is paced may start.
         deadlines: until when (monotonic) something is waited for.
     """
@@ -38,6 +40,8 @@ class Context:
     earlier: Callable[[Request, Workflow], Earlier | None]
     pause: Callable[[int], float]
     begun_here: set[StageRun] = field(default_factory=set)
+    followed: set[StageRun] = field(default_factory=set)
+    told: dict[StageRun, str] = field(default_factory=dict)
     due: dict[StageRun, float] = field(default_factory=dict)
     deadlines: dict[str, float] = field(default_factory=dict)
 

@@ -100,6 +100,15 @@ class Silence:
     def project_known(self, workflow: Workflow) -> None:
         self.lines.append(workflow.project)
 
+    def stage_started(
+        self,
+        attempt: StageRun,
+        stage: Stage,
+        alone: bool,
+        follow: Callable[[], Iterator[LogLine]],
+    ) -> None:
+        """Hear of it; nobody follows here."""
+
     def stage_ended(self, attempt: StageRun, lines: Iterable[LogLine]) -> None:
         self.ended.append(attempt)
 
