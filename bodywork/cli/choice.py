@@ -1,15 +1,25 @@
-"""Which run a `bodywork workflow` is about: a new one, one to go on with, or one to continue."""
+"""Which run a `bodywork workflow` is about: a new one, one to go on with, or one to continue.
+
+A run that was given its name beforehand is found by it, so that the same command, typed again after
+whatever happened, goes on where the last one stopped.
+"""
 
 import os
 from dataclasses import dataclass, replace
 
 from bodywork.cli.wiring import Place, checkpoints, load_run, redacted
 from bodywork.errors import UsageError
-from bodywork.model.names import RunName
+from bodywork.model.names import GIVEN_LENGTH, RunName, problem_with_label, retry_name
 from bodywork.workflow import lifecycle
 from bodywork.workflow.progress import Progress, Request
 from bodywork.workflow.record import parse_progress
-from bodywork.workflow.resume import continue_request, needs_new_record, select_run
+from bodywork.workflow.resume import (
+    continue_request,
+    last_run,
+    may_retry,
+    needs_new_record,
+    select_run,
+)
 from statemachine.checkpoint import Checkpoint
 
 
@@ -31,6 +41,9 @@ class Order:
     hook: tuple[str, ...] = ()
     history: int = 10
     form: str = "table"
+    name: str = ""
+    on_unfinished: str | None = None
+    retries: int = 0
 
     def check(self) -> "Order":
         """Return the order with its address in the form that is put on record.
@@ -38,6 +51,7 @@ class Order:
         Raises:
             UsageError: arguments are missing, or do not go together.
         """
+        self._check_name()
         if not self.resume:
             lone = {
                 "--run": self.run,
@@ -57,6 +71,28 @@ class Order:
             raise UsageError(f"-o {self.form} goes with --dry-run")
         return replace(self, git_repo_url=absolute(self.git_repo_url))
 
+    def names(self) -> list[RunName]:
+        """Return the names that the run can have, those of its retries included."""
+        return [retry_name(self.name, number) for number in range(self.retries + 1)]
+
+    def _check_name(self) -> None:
+        given = {
+            "--as": self.name,
+            "--on-unfinished": self.on_unfinished,
+            "--retries": self.retries,
+        }
+        for option in (option for option, value in given.items() if value):
+            for other, set_ in {"--resume": self.resume, "--dry-run": self.dry_run}.items():
+                if set_:
+                    hint = "unset BODYWORK_RUN, if that is where it comes from"
+                    raise UsageError(f"{option} does not go with {other}", hint=hint)
+        if self.retries and not self.name:
+            raise UsageError("--retries goes with --as", hint="a retry is named after its run")
+        if self.name and (fault := problem_with_label(self.name)):
+            raise UsageError(f"a run cannot be called {self.name!r}: it {fault}")
+        if len(self.name) > GIVEN_LENGTH:
+            raise UsageError(f"the name {self.name!r} has more than {GIVEN_LENGTH} characters")
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -66,11 +102,17 @@ class Choice:
         earlier: the run that is resumed or continued, None for a fresh one.
         request: what to begin a new record with; None to go on in the record of `earlier`.
         finished: the run has succeeded and nothing else was asked for.
+        skipped: `earlier` is unfinished, and to be left as it is.
+        name: of the new record; "" for one that is made up.
+        why_ended: why an unfinished run is ended for the new record.
     """
 
     earlier: Checkpoint | None
     request: Request | None
     finished: bool = False
+    skipped: bool = False
+    name: str = ""
+    why_ended: str = "its resume with other code"
 
     @property
     def progress(self) -> Progress | None:
@@ -100,11 +142,7 @@ def choose(place: Place, order: Order) -> Choice:
         UsageError: as `continue_request`.
     """
     if not order.resume:
-        shown = redacted(order.git_repo_url)
-        return Choice(
-            None,
-            Request(place.namespace, shown, order.git_repo_branch, order.commit, hooks=order.hook),
-        )
+        return _choose_named(place, order) if order.name else _choose_new(place, order)
     earlier = _find(place, order)
     progress = parse_progress(earlier.data)
     commit = order.commit
@@ -117,6 +155,39 @@ def choose(place: Place, order: Order) -> Choice:
         return Choice(earlier, None, finished=True)
     request = continue_request(progress, from_stage=order.from_stage, hooks=order.hook, **asked)
     return Choice(earlier, request)
+
+
+def _choose_named(place: Place, order: Order) -> Choice:
+    """Go on with the last try of the run, or with the one after it, if it is on record."""
+    names = order.names()
+    known = set(place.store.list()).intersection(names)
+    if not known:
+        return _choose_new(place, order)
+    number = max(number for number, name in enumerate(names) if name in known)
+    last = load_run(place, names[number])
+    progress = parse_progress(last.data)
+    of = (progress.request.repository, progress.request.reference)
+    if of != (redacted(order.git_repo_url), order.git_repo_branch):
+        raise UsageError(
+            f"run {last.id} is of {' '.join(of)}", hint="give the new run another name"
+        )
+    if number < order.retries and may_retry(last):
+        return Choice(last, continue_request(progress), name=names[number + 1])
+    return Choice(last, None)
+
+
+def _choose_new(place: Place, order: Order) -> Choice:
+    shown = redacted(order.git_repo_url)
+    request = Request(place.namespace, shown, order.git_repo_branch, order.commit, hooks=order.hook)
+    fresh = Choice(None, request, name=order.name)
+    if not order.on_unfinished:
+        return fresh
+    last = last_run(checkpoints(place.store), shown, order.git_repo_branch)
+    if last is None or last.state in lifecycle.TERMINAL:
+        return fresh
+    if order.on_unfinished == "supersede":
+        return replace(fresh, earlier=last, why_ended="a newer run of its branch")
+    return Choice(last, None, skipped=order.on_unfinished == "skip")
 
 
 def _find(place: Place, order: Order) -> Checkpoint:

@@ -36,26 +36,31 @@ def launch(place: Place, order: Order, choice: Choice) -> int:
     Raises:
         BodyworkError, StateMachineError: as the store and the engine say.
     """
-    work = _Work(place, order, choice)
+    work = Work(place, order, choice)
     try:
         last = work.carry_through()
-    except Interrupted as interrupted:
-        if work.last:  # it came while old records were being tidied away
-            return conclude(place, work.last)
-        return _interrupted(place, work.run, str(interrupted))
     except OwnershipHeld as held:
         return _refused(place, work.run, held.holder)
     except (CheckpointConflict, CheckpointSealed):
         return _overtaken(place, work.run)
-    except StoreFull as full:
-        if not work.run:
-            raise
-        exits.tell(full.message, full.hint, f"then go on: {advice.resume(place, work.run)}")
-        return exits.INTERRUPTED
+    except (Interrupted, StoreFull) as stopped:
+        return account(place, work, stopped)
     return conclude(place, last)
 
 
-class _Work:
+def account(place: Place, work: "Work", stopped: Interrupted | StoreFull) -> int:
+    """Say how the run can be gone on with; return the exit code."""
+    if isinstance(stopped, Interrupted):
+        if work.last:  # it came while old records were being tidied away
+            return conclude(place, work.last)
+        return _interrupted(place, work.run, str(stopped))
+    if not work.run:
+        raise stopped
+    exits.tell(stopped.message, stopped.hint, f"then go on: {advice.resume(place, work.run)}")
+    return exits.INTERRUPTED
+
+
+class Work:
     """One run, from its record to its end.
 
     `run` is its name as soon as it is known, `last` its final record as soon as it has ended.
@@ -119,11 +124,11 @@ def _record(place: Place, controller: "Controller", order: Order, choice: Choice
     if choice.request is None:
         return choice.earlier.id if choice.earlier else ""
     if choice.unfinished:
-        if not order.take_over:
+        if not (order.take_over or order.on_unfinished):
             refuse_if_held(place, choice.unfinished)
-        LOG.info("ending run=%s, which goes on as a new one", choice.unfinished)
-        controller.cancel(choice.unfinished, "its resume with other code")
-    return controller.begin(choice.request)
+        LOG.info("ending run=%s because of %s", choice.unfinished, choice.why_ended)
+        controller.cancel(choice.unfinished, choice.why_ended)
+    return controller.begin(choice.request, choice.name)
 
 
 def refuse_if_held(place: Place, run: str) -> None:

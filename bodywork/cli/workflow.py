@@ -5,7 +5,8 @@ from typing import Any
 import click
 
 from bodywork.cli import options
-from bodywork.cli.exits import Ended
+from bodywork.cli.exits import Ended, tell
+from bodywork.model.names import MOST_RETRIES
 
 _EPILOG = """\b
 Examples:
@@ -42,6 +43,25 @@ and resumable, 5 the engine cannot be reached."""
     help="Call this function on events of the run; may be repeated.",
 )
 @click.option(
+    "--as",
+    "name",
+    default="",
+    metavar="RUN",
+    envvar="BODYWORK_RUN",
+    help="Begin the run of this name, or go on with it; else $BODYWORK_RUN.",
+)
+@click.option(
+    "--retries",
+    type=click.IntRange(0, MOST_RETRIES),
+    default=0,
+    help="Try a run that failed so often again (with --as).",
+)
+@click.option(
+    "--on-unfinished",
+    type=click.Choice(["resume", "skip", "supersede"]),
+    help="What to do if the branch's last run is unfinished; else a second one is begun.",
+)
+@click.option(
     "--history",
     type=click.IntRange(min=1),
     default=10,
@@ -58,6 +78,10 @@ def workflow(**given: Any) -> None:
 
     --resume takes the newest unfinished or failed run (of GIT_REPO_URL and GIT_REPO_BRANCH, where
     they are given).
+
+    --as is for whoever starts this command again and again, such as Kubernetes or cron: the same
+    command begins the run, goes on with it after a crash, and ends as the run ended. A retry of it
+    is a run of its own, RUN-retry-1, that takes over what succeeded.
     """
     from bodywork.cli.choice import Order, choose
     from bodywork.cli.wiring import open_place
@@ -74,6 +98,17 @@ def workflow(**given: Any) -> None:
     if choice.finished:
         click.echo(f"run {order.run} has succeeded; there is nothing to resume", err=True)
         return
+    if choice.skipped and choice.earlier:
+        from bodywork.cli import advice
+
+        run = choice.earlier.id
+        resume = f"go on with it: {advice.resume(place, run)}"
+        tell(f"run {run} is unfinished, so none was begun", resume, label="note")
+        return
+    if order.name:
+        from bodywork.cli.named import carry_named
+
+        raise Ended(carry_named(place, order, choice))
     from bodywork.cli.launch import launch
 
     raise Ended(launch(place, order, choice))

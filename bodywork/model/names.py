@@ -17,6 +17,10 @@ RunName = NewType("RunName", str)
 
 LABEL_LENGTH = 63
 JOB_LENGTH = 52
+MOST_RETRIES = 9
+_RETRY = "-retry-"
+GIVEN_LENGTH = LABEL_LENGTH - len(f"{_RETRY}{MOST_RETRIES}")
+"""How long a run's name may be that is given beforehand: its retries have longer ones."""
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z")
 _SPELLING = re.compile(r"[A-Za-z0-9]([-_.A-Za-z0-9]*[A-Za-z0-9])?\Z")
 
@@ -55,6 +59,11 @@ def problem_with_name(text: str) -> str:
 def service_name(project: str, stage: str) -> str:
     """Return the name of a stage's objects, `project--stage`, as the guide shows it."""
     return f"{kubernetes_form(project)}--{kubernetes_form(stage)}"
+
+
+def retry_name(run: str, number: int) -> RunName:
+    """Return the name of the run that is the retry of that number of a run (0: itself)."""
+    return RunName(f"{run}{_RETRY}{number}" if number else run)
 
 
 def short_hash(*parts: str, length: int = 8) -> str:

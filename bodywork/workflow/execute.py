@@ -51,9 +51,13 @@ class Controller:
         self._runner = runner
         self._fresh: dict[RunName, Stored] = {}
 
-    def begin(self, request: Request) -> RunName:
-        """Put a new run on record; nothing is done for it yet."""
-        run = self._new_name(request.repository)
+    def begin(self, request: Request, name: str = "") -> RunName:
+        """Put a new run on record, under that name if one is given; nothing is done for it yet.
+
+        Raises:
+            CheckpointExists: the name is taken.
+        """
+        run = RunName(name) if name else self._new_name(request.repository)
         stored = self._runner.create(run, render_progress(Progress(run, request)))
         self._fresh[run] = stored
         return run

@@ -48,6 +48,30 @@ def select_run(
     )
 
 
+def last_run(
+    checkpoints: Iterable[Checkpoint], repository: str, reference: str
+) -> Checkpoint | None:
+    """Return the newest run of that repository and reference, however it stands."""
+    found = [
+        each
+        for each in checkpoints
+        if _is_of(parse_progress(each.data).request, repository, reference)
+    ]
+    return max(found, key=lambda each: each.created_at, default=None)
+
+
+def may_retry(checkpoint: Checkpoint) -> bool:
+    """Say whether the run failed for a reason that another try may not meet."""
+    if checkpoint.state not in (lifecycle.FAILED, lifecycle.ROLLED_BACK):
+        return False
+    verdict = parse_progress(checkpoint.data).verdict
+    return verdict is None or verdict.fault != "config"
+
+
+def _is_of(request: Request, repository: str, reference: str) -> bool:
+    return (request.repository, request.reference) == (repository, reference)
+
+
 def needs_new_record(checkpoint: Checkpoint, *, reference: str, commit: str, stage: str) -> bool:
     """Say whether the run must be continued by a new one."""
     progress = parse_progress(checkpoint.data)
