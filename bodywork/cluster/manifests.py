@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bodywork.cluster import labels
+from bodywork.cluster import labels, restricted
 from bodywork.errors import EngineError
 from bodywork.model.names import job_name, service_name
 from bodywork.model.run import StageRun
@@ -21,7 +21,6 @@ SSH_KEY_SECRET = "ssh-github-private-key"  # noqa: S105  (a name)
 SSH_KEY = "BODYWORK_GITHUB_SSH_PRIVATE_KEY"
 CONTAINER = "stage"
 PORT_NAME = "stage"
-USER = 10001
 SOURCE_FOLDER = "/bodywork/source"
 PENDING_SECONDS = 900
 """How long a Job may wait for its pod to start, beside its time limit (an autoscaler at work)."""
@@ -182,21 +181,15 @@ def _template(attempt: StageRun, stage: Stage, image: str, source: StageSource) 
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,  # its variables could meet the stage's own
             "terminationGracePeriodSeconds": GRACE_SECONDS,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": USER,
-                "runAsGroup": USER,
-                "fsGroup": USER,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
+            "securityContext": restricted.pod_security(),
             "containers": [_container(attempt, stage, image, source)],
-            "volumes": [{"name": "tmp", "emptyDir": {}}, *_source_volume(source)],
+            "volumes": [restricted.temporary_volume(), *_source_volume(source)],
         },
     }
 
 
 def _container(attempt: StageRun, stage: Stage, image: str, source: StageSource) -> Manifest:
-    mounts = [{"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108  (the container's own)
+    mounts = [restricted.temporary_mount()]
     if source.chunks:
         mounts.append({"name": "source", "mountPath": SOURCE_FOLDER})
     return {
@@ -209,11 +202,7 @@ def _container(attempt: StageRun, stage: Stage, image: str, source: StageSource)
         "volumeMounts": mounts,
         # The log's end is kept where it cannot hold a secret's value: the stage itself writes it.
         "terminationMessagePolicy": "File" if stage.secrets else "FallbackToLogsOnError",
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": restricted.container_security(),
     }
 
 
@@ -227,7 +216,7 @@ def _stage_arguments(stage: Stage, source: StageSource) -> Sequence[str]:
 
 def _variables(attempt: StageRun) -> list[Manifest]:
     values = {
-        "HOME": "/tmp",  # noqa: S108  (the container's own)
+        "HOME": restricted.TEMPORARY,
         "PYTHONUNBUFFERED": "1",
         "BODYWORK_RUN_ID": attempt.run,
         "BODYWORK_ORIGIN_RUN_ID": attempt.origin_run,

@@ -1,0 +1,3 @@
+"""The image of our own: what controllers run in, where nobody says otherwise."""
+
+CONTROLLER_IMAGE = "bodyworkml/bodywork-core:latest"
