@@ -104,6 +104,10 @@ class Client:
         """The namespace that the context names, "" for none."""
         return self._access.namespace
 
+    def close(self) -> None:
+        """Let go of idle connections; the next request would open a new one."""
+        self._transport.close()
+
     def get(self, path: str) -> Found:
         """Return the object (a linearizable read). Raises `NotFound`."""
         return self._send("GET", path)

@@ -1,0 +1,303 @@
+"""A small API server in this process, which can be told to misbehave at a chosen request.
+
+It keeps objects of any kind (`kubernetes_objects`), serves lists in pages, watches and logs, and
+counts each fault that fired, so that no test passes because its fault never came.
+"""
+
+import contextlib
+import enum
+import http.server
+import json
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from tests.servers.kubernetes_objects import Object, Objects, Refusal, bears
+
+
+class Misbehaviour(enum.Enum):
+    """What goes wrong with one request."""
+
+    REFUSE = "answers with a status, and does nothing"
+    FAIL_AFTERWARDS = "does it, and answers with a status"
+    RESET_BEFORE = "cuts the connection, and does nothing"
+    RESET_AFTERWARDS = "does it, and cuts the connection"
+    HANG_BEFORE = "says nothing, and does nothing"
+    HANG_AFTERWARDS = "does it, and says nothing"
+    TRUNCATE = "does it, and answers half"
+    GARBLE = "does it, and answers with `body` in place of JSON"
+
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_BEFORE = {Misbehaviour.REFUSE, Misbehaviour.RESET_BEFORE, Misbehaviour.HANG_BEFORE}
+
+
+@dataclass(slots=True)
+class Fault:
+    """A misbehaviour at the next `times` requests of a method whose path contains a text."""
+
+    kind: Misbehaviour
+    method: str = ""
+    path: str = ""
+    status: int = 500
+    reason: str = "InternalError"
+    message: str = "it was not to be"
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b"<html>proxy</html>"
+    times: int = 1
+    fired: int = 0
+
+    def takes(self, method: str, path: str) -> bool:
+        """Say whether this request is one to spoil, and count it."""
+        if self.fired >= self.times or self.method not in ("", method) or self.path not in path:
+            return False
+        self.fired += 1
+        return True
+
+
+@dataclass(slots=True)
+class Request:
+    """A request as it arrived."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: Object
+
+
+@dataclass(slots=True)
+class ApiServer:
+    """The running server.
+
+    Attributes:
+        tokens: those that are accepted; empty: everybody is.
+        logs: pod's name → its log, chunk by chunk; None in it: silence until the server stops.
+        watch_lines: sent to each watch before the events, as they are.
+        requests: all that arrived, oldest first.
+    """
+
+    port: int = 0
+    objects: Objects = field(default_factory=Objects)
+    faults: list[Fault] = field(default_factory=list)
+    tokens: set[str] = field(default_factory=set)
+    logs: dict[str, list[bytes | None]] = field(default_factory=dict)
+    watch_lines: list[bytes] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def will(self, kind: Misbehaviour, method: str = "", **more: Any) -> Fault:
+        """Plan a fault."""
+        fault = Fault(kind, method, **more)
+        self.faults.append(fault)
+        return fault
+
+    def sent(self, method: str) -> list[Request]:
+        """Return the requests of a method."""
+        return [each for each in self.requests if each.method == method]
+
+
+@contextlib.contextmanager
+def api_server() -> Iterator[ApiServer]:
+    """Serve until the context ends."""
+    served = ApiServer()
+    methods = {f"do_{name}": _Handler.serve for name in _METHODS}
+    handler = type("Handler", (_Handler,), {"served": served, **methods})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        served.port = server.server_address[1]
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        try:
+            yield served
+        finally:
+            served.stopped.set()
+            with served.objects.changed:
+                served.objects.changed.notify_all()
+            server.shutdown()
+            thread.join()
+
+
+class _Cut(Exception):
+    """The connection is gone by intent."""
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    served: ApiServer
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def serve(self) -> None:
+        split = urlsplit(self.path)
+        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        asked = Request(
+            self.command,
+            split.path,
+            dict(parse_qsl(split.query)),
+            {key.lower(): value for key, value in self.headers.items()},
+            json.loads(raw) if raw else {},
+        )
+        self.served.requests.append(asked)
+        fault = next((f for f in self.served.faults if f.takes(asked.method, asked.path)), None)
+        with contextlib.suppress(_Cut, OSError):
+            if fault is not None:
+                self._misbehave(fault, asked)
+            elif "watch" in asked.query:
+                self._watch(asked)
+            elif asked.path.endswith("/log"):
+                self._log(asked)
+            else:
+                self._reply(*self._answer(asked))
+
+    def _misbehave(self, fault: Fault, asked: Request) -> None:
+        status, found = (0, {}) if fault.kind in _BEFORE else self._answer(asked)
+        whole = json.dumps(found).encode()
+        match fault.kind:
+            case Misbehaviour.REFUSE | Misbehaviour.FAIL_AFTERWARDS:
+                told = _status(fault.status, fault.reason, fault.message)
+                self._reply(fault.status, told, fault.headers)
+            case Misbehaviour.RESET_BEFORE | Misbehaviour.RESET_AFTERWARDS:
+                self._reset()
+            case Misbehaviour.HANG_BEFORE | Misbehaviour.HANG_AFTERWARDS:
+                self.served.stopped.wait()
+                self.close_connection = True
+            case Misbehaviour.TRUNCATE:
+                self._send(status, whole[: len(whole) // 2], {"Content-Length": str(len(whole))})
+                self.wfile.flush()
+                self._reset()
+            case Misbehaviour.GARBLE:
+                self._send(status, fault.body, {"Content-Length": str(len(fault.body))})
+
+    def _answer(self, asked: Request) -> tuple[int, Object]:
+        scheme, _, token = asked.headers.get("authorization", "").partition(" ")
+        if self.served.tokens and token not in self.served.tokens:
+            return 401, _status(401, "Unauthorized", "Unauthorized")
+        assert scheme.lower() in ("", "bearer")
+        try:
+            return self._answer_well(asked)
+        except Refusal as refusal:
+            return refusal.status, _status(refusal.status, refusal.reason, refusal.message)
+
+    def _answer_well(self, asked: Request) -> tuple[int, Object]:
+        if asked.path == "/version":
+            return 200, {"gitVersion": "v1.0.0"}
+        objects = self.served.objects
+        collection, name = _split(asked.path)
+        match asked.method, bool(name):
+            case "GET", True:
+                return 200, objects.get(collection, name)
+            case "GET", False:
+                return 200, self._list(collection, asked)
+            case "POST", False:
+                return 201, objects.create(collection, asked.body)
+            case "PUT", True:
+                return 200, objects.replace(collection, name, asked.body)
+            case "PATCH", True:
+                return 200, objects.merge(collection, name, asked.body)
+            case "DELETE", True:
+                preconditions = asked.body.get("preconditions", {})
+                return 200, objects.delete(collection, name, preconditions)
+        return 405, _status(405, "MethodNotAllowed", "the server does not allow this method")
+
+    def _list(self, collection: str, asked: Request) -> Object:
+        found, version = self.served.objects.list(collection, _selected(asked))
+        first = int(asked.query.get("continue") or 0)
+        last = first + int(asked.query.get("limit") or len(found) or 1)
+        metadata = {"resourceVersion": str(version)}
+        if last < len(found):
+            metadata["continue"] = str(last)
+        return {"kind": "List", "metadata": metadata, "items": found[first:last]}
+
+    def _watch(self, asked: Request) -> None:
+        objects, since = self.served.objects, int(asked.query["resourceVersion"])
+        self._begin_chunks()
+        for line in self.served.watch_lines:
+            self._chunk(line)
+        if since < objects.oldest:
+            gone = _status(410, "Expired", f"too old resource version: {since}")
+            self._event({"type": "ERROR", "object": gone})
+            return self._end_chunks()
+        with objects.changed:
+            while not self.served.stopped.is_set():
+                for version, collection, event in list(objects.history):
+                    matches = bears(event["object"], _selected(asked))
+                    if version > since and collection == asked.path and matches:
+                        self._event(event)
+                    since = max(since, version)
+                objects.changed.wait()
+        return self._end_chunks()
+
+    def _log(self, asked: Request) -> None:
+        self._begin_chunks("text/plain")
+        for chunk in self.served.logs[asked.path.split("/")[-2]]:
+            if chunk is None:
+                self.served.stopped.wait()
+            else:
+                self._chunk(chunk)
+        self._end_chunks()
+
+    def _event(self, event: Object) -> None:
+        self._chunk(json.dumps(event).encode() + b"\n")
+
+    def _begin_chunks(self, kind: str = "application/json") -> None:
+        self._send(200, b"", {"Transfer-Encoding": "chunked", "Content-Type": kind})
+
+    def _chunk(self, data: bytes) -> None:
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+        self.wfile.flush()
+
+    def _end_chunks(self) -> None:
+        self.wfile.write(b"0\r\n\r\n")
+
+    def _reply(self, status: int, found: Object, headers: dict[str, str] | None = None) -> None:
+        body = json.dumps(found).encode()
+        self._send(status, body, {"Content-Length": str(len(body)), **(headers or {})})
+
+    def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
+        lines += [f"{key}: {value}" for key, value in headers.items()]
+        self.wfile.write("\r\n".join([*lines, "", ""]).encode() + body)
+
+    def _reset(self) -> None:
+        """Close at once, so that the other side sees a reset and no orderly end."""
+        linger = struct.pack("ii", 1, 0)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        socket.socket(fileno=self.connection.detach()).close()
+        self.close_connection = True
+        raise _Cut
+
+
+def _selected(asked: Request) -> dict[str, str]:
+    pairs = [each for each in asked.query.get("labelSelector", "").split(",") if each]
+    return {key: value for key, _, value in (pair.partition("=") for pair in pairs)}
+
+
+def _split(path: str) -> tuple[str, str]:
+    """Return the path of the collection, and the object's name or ""."""
+    parts = path.strip("/").split("/")
+    prefix = 2 if parts[0] == "api" else 3
+    long = prefix + (3 if parts[prefix] == "namespaces" and len(parts) > prefix + 2 else 1)
+    return "/" + "/".join(parts[:long]), "/".join(parts[long:])
+
+
+def _status(code: int, reason: str, message: str) -> Object:
+    return {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "status": "Failure",
+        "message": message,
+        "reason": reason,
+        "code": code,
+    }
