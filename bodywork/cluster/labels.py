@@ -16,6 +16,8 @@ PROJECT = "bodywork.io/project"
 STAGE = "bodywork.io/stage"
 RUN = "bodywork.io/run"
 ATTEMPT = "bodywork.io/attempt"
+CRONJOB = "bodywork.io/cronjob"
+"""What a schedule made: its Jobs and their pods."""
 KIND = "bodywork.io/kind"
 """What a ConfigMap of ours is: `run` (a checkpoint), `source` (what stages fetch)."""
 

@@ -79,6 +79,16 @@ def job(name: str, item: str) -> str:
     return in_namespace("apis/batch/v1", name, "jobs", item)
 
 
+def cron_jobs(name: str) -> str:
+    """Return the path of a namespace's CronJobs."""
+    return in_namespace("apis/batch/v1", name, "cronjobs")
+
+
+def cron_job(name: str, item: str) -> str:
+    """Return the path of a CronJob."""
+    return in_namespace("apis/batch/v1", name, "cronjobs", item)
+
+
 def deployments(name: str) -> str:
     """Return the path of a namespace's Deployments."""
     return in_namespace("apis/apps/v1", name, "deployments")

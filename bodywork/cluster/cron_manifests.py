@@ -1,0 +1,276 @@
+"""A schedule of workflows as a Kubernetes CronJob, and back; pure.
+
+The controller runs in a pod of the Job that each tick makes. Its run is named after that Job (by
+the downward API), so a pod that is made anew goes on with the run of the one that died. What its
+exit code means to Kubernetes:
+
+- 0: the run has succeeded; so has the Job.
+- 1, 2: the run has failed, its retries included, or cannot begin: so has the Job, at once. A retry
+  is the controller's own, since it keeps what has succeeded.
+- evicted, preempted, drained: a new pod, and it counts for nothing.
+- anything else, kill -9, an unreachable API server: a new pod, after Kubernetes' pause, and up to
+  `DEATHS` of them.
+
+https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-failure-policy
+"""
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bodywork.cluster import labels, restricted
+from bodywork.cluster.manifests import SSH_KEY, SSH_KEY_SECRET, StageSource
+from bodywork.errors import UsageError
+from bodywork.model.images import CONTROLLER_IMAGE
+from bodywork.model.names import GIVEN_LENGTH, problem_with_label
+
+Manifest = dict[str, Any]
+
+SERVICE_ACCOUNT = "bodywork-workflow-controller"
+CONTAINER = "controller"
+UTC_ZONE = "Etc/UTC"
+DEATHS = 30
+KEPT_JOBS = 10
+"""How many Jobs of each outcome Kubernetes keeps; as many as runs are kept on record."""
+JOB_NAME = "batch.kubernetes.io/job-name"
+NAME_LENGTH = GIVEN_LENGTH - len("-29389821")
+"""Kubernetes appends the minutes since 1970 to a Job's name, which must do as a run's name."""
+_EXIT_CODES_OF_VERDICTS = [1, 2]
+
+
+@dataclass(frozen=True, slots=True)
+class CronJob:
+    """A schedule of workflows.
+
+    Attributes:
+        schedule: as `schedule.Schedule.text`.
+        retries: how often a run that failed is tried again.
+        on_unfinished: `resume`, `skip` or `supersede`: what a tick does where the branch's last
+            run is unfinished.
+        time_zone: an IANA name.
+    """
+
+    name: str
+    schedule: str
+    repository: str
+    reference: str
+    retries: int = 0
+    on_unfinished: str = "resume"
+    time_zone: str = UTC_ZONE
+    suspended: bool = False
+    image: str = CONTROLLER_IMAGE
+
+
+@dataclass(frozen=True, slots=True)
+class CronJobStatus:
+    """A schedule and what became of it.
+
+    Attributes:
+        last: when it ticked last.
+        active: the Jobs that are at work.
+    """
+
+    cronjob: CronJob
+    last: datetime | None = None
+    active: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """One Job of a schedule.
+
+    Attributes:
+        state: `active`, `succeeded` or `failed`, by the Job's conditions.
+        active, succeeded, failed: its pods; one that died and was replaced counts as failed.
+    """
+
+    name: str
+    state: str
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    active: int = 0
+    succeeded: int = 0
+    failed: int = 0
+
+
+def check_name(name: str) -> str:
+    """Return a cronjob's name. Raises `UsageError` where it cannot be one."""
+    fault = problem_with_label(name)
+    if not fault and len(name) > NAME_LENGTH:
+        fault = f"has {len(name)} characters; at most {NAME_LENGTH} leave room for its runs' names"
+    if fault:
+        raise UsageError(f"a cronjob cannot be called {name!r}: it {fault}")
+    return name
+
+
+def build_cron_job(cronjob: CronJob, namespace: str) -> Manifest:
+    """Return the CronJob."""
+    marks = {labels.MANAGED_BY: labels.BODYWORK, labels.CRONJOB: cronjob.name}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {"name": cronjob.name, "namespace": namespace, "labels": marks},
+        "spec": {
+            "schedule": cronjob.schedule,
+            "timeZone": cronjob.time_zone,
+            "suspend": cronjob.suspended,
+            "concurrencyPolicy": "Forbid",  # a tick waits until the one before it has ended
+            "successfulJobsHistoryLimit": KEPT_JOBS,
+            "failedJobsHistoryLimit": KEPT_JOBS,
+            "jobTemplate": {
+                "metadata": {"labels": marks},
+                "spec": {
+                    "completions": 1,
+                    "parallelism": 1,
+                    "backoffLimit": DEATHS,
+                    "podReplacementPolicy": "Failed",
+                    "podFailurePolicy": {"rules": _rules()},
+                    "template": {"metadata": {"labels": marks}, "spec": _pod(cronjob)},
+                },
+            },
+        },
+    }
+
+
+def change_cron_job(found: Mapping[str, Any], cronjob: CronJob) -> Manifest:
+    """Return the CronJob with what we know of it changed, and what others added to it kept."""
+    changed = deepcopy(dict(found))
+    new = build_cron_job(cronjob, found["metadata"]["namespace"])["spec"]
+    changed["spec"] |= {key: new[key] for key in ("schedule", "timeZone", "suspend")}
+    old_container, new_container = (_container(spec) for spec in (changed["spec"], new))
+    ours = {each["name"] for each in [*new_container["env"], {"name": SSH_KEY}]}
+    others = [each for each in old_container.get("env") or () if each["name"] not in ours]
+    old_container |= {key: new_container[key] for key in ("image", "args")}
+    old_container["env"] = [*new_container["env"], *others]
+    return changed
+
+
+def parse_cron_job(found: Mapping[str, Any]) -> CronJobStatus:
+    """Return what a CronJob of ours says.
+
+    Raises:
+        KeyError, ValueError, IndexError: somebody has made another thing of it.
+    """
+    spec, status = found["spec"], found.get("status") or {}
+    container = _container(spec)
+    options, repository, reference = _parse_arguments(container["args"])
+    cronjob = CronJob(
+        name=found["metadata"]["name"],
+        schedule=spec["schedule"],
+        repository=repository,
+        reference=reference,
+        retries=int(options["--retries"]),
+        on_unfinished=options["--on-unfinished"],
+        time_zone=spec.get("timeZone") or UTC_ZONE,
+        suspended=bool(spec.get("suspend")),
+        image=container["image"],
+    )
+    active = tuple(each["name"] for each in status.get("active") or ())
+    return CronJobStatus(cronjob, _time(status.get("lastScheduleTime")), active)
+
+
+def parse_tick(job: Mapping[str, Any]) -> Tick:
+    """Return what a Job says; the verdict is its condition's, never that of its counters."""
+    status = job.get("status") or {}
+    ended = {
+        each["type"]: each
+        for each in status.get("conditions") or ()
+        if each["status"] == "True" and each["type"] in ("Complete", "Failed")
+    }
+    failed = ended.get("Failed", {})
+    return Tick(
+        name=job["metadata"]["name"],
+        state="failed" if failed else "succeeded" if ended else "active",
+        started_at=_time(status.get("startTime")),
+        completed_at=_time(status.get("completionTime") or failed.get("lastTransitionTime")),
+        active=status.get("active") or 0,
+        succeeded=status.get("succeeded") or 0,
+        failed=status.get("failed") or 0,
+    )
+
+
+def _container(spec: Mapping[str, Any]) -> Manifest:
+    containers = spec["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    [found] = [each for each in containers if each["name"] == CONTAINER]
+    container: Manifest = found
+    return container
+
+
+def _rules() -> list[Manifest]:
+    return [
+        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]},
+        {
+            "action": "FailJob",
+            "onExitCodes": {
+                "containerName": CONTAINER,
+                "operator": "In",
+                "values": _EXIT_CODES_OF_VERDICTS,
+            },
+        },
+    ]
+
+
+def _pod(cronjob: CronJob) -> Manifest:
+    return {
+        "restartPolicy": "Never",
+        "serviceAccountName": SERVICE_ACCOUNT,
+        "enableServiceLinks": False,
+        "securityContext": restricted.pod_security(),
+        "volumes": [restricted.temporary_volume()],
+        "containers": [
+            {
+                "name": CONTAINER,
+                "image": cronjob.image,
+                "command": ["bodywork"],
+                "args": _build_arguments(cronjob),
+                "env": _variables(cronjob),
+                "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}},
+                "volumeMounts": [restricted.temporary_mount()],
+                "terminationMessagePolicy": "FallbackToLogsOnError",
+                "securityContext": restricted.container_security(),
+            }
+        ],
+    }
+
+
+def _variables(cronjob: CronJob) -> list[Manifest]:
+    plain = {
+        "HOME": restricted.TEMPORARY,
+        "PYTHONUNBUFFERED": "1",
+        "BODYWORK_ENGINE": "kubernetes",
+    }
+    fields = {
+        "BODYWORK_NAMESPACE": "metadata.namespace",
+        "BODYWORK_RUN": f"metadata.labels['{JOB_NAME}']",
+    }
+    found: list[Manifest] = [{"name": name, "value": value} for name, value in plain.items()]
+    found += [
+        {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
+        for name, path in fields.items()
+    ]
+    if StageSource(cronjob.repository, cronjob.reference, "").over_ssh:
+        key = {"name": SSH_KEY_SECRET, "key": SSH_KEY, "optional": True}
+        found.append({"name": SSH_KEY, "valueFrom": {"secretKeyRef": key}})
+    return found
+
+
+def _build_arguments(cronjob: CronJob) -> list[str]:
+    options = [f"--on-unfinished={cronjob.on_unfinished}", f"--retries={cronjob.retries}"]
+    # Kubernetes would put a variable's value in the place of $(NAME).
+    where = [text.replace("$(", "$$(") for text in (cronjob.repository, cronjob.reference)]
+    return ["workflow", *options, "--", *where]
+
+
+def _parse_arguments(arguments: Sequence[str]) -> tuple[dict[str, str], str, str]:
+    _, *options, dashes, repository, reference = arguments
+    if dashes != "--":
+        raise ValueError(f"not the arguments of a workflow: {arguments}")
+    pairs = (option.partition("=") for option in options)
+    where = [text.replace("$$(", "$(") for text in (repository, reference)]
+    return {name: value for name, _, value in pairs}, where[0], where[1]
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
