@@ -2,13 +2,27 @@
 #
 #   docker build -t bodywork .
 #
-# An image for your own stages needs Python >= 3.11, Git, and `pip install bodywork`; see docs/stage.md.
+# An image of your own needs Python >= 3.11, Git, and `pip install bodywork`; see docs/stage.md.
 ARG BASE_IMAGE=python:3.12-slim
 
-FROM ${BASE_IMAGE} AS wheel
+FROM ${BASE_IMAGE} AS tools
+RUN python3 -m venv /tools && /tools/bin/pip install --no-cache-dir hatchling uv
+
+FROM tools AS wheel
 WORKDIR /project
-COPY . .
-RUN python3 -m venv /build && /build/bin/pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
+COPY pyproject.toml README.md LICENSE ./
+COPY bodywork bodywork
+COPY statemachine statemachine
+COPY examples/iris-classifier examples/iris-classifier
+RUN /tools/bin/hatchling build --target wheel --directory /wheels
+
+# What Bodywork stands on changes seldom; it is a layer of its own, which most builds find made.
+FROM tools AS installed
+RUN python3 -m venv --without-pip /opt/bodywork
+COPY pyproject.toml /tools/
+RUN /tools/bin/uv pip install --no-cache --python /opt/bodywork/bin/python uv -r /tools/pyproject.toml
+COPY --from=wheel /wheels /wheels
+RUN /tools/bin/uv pip install --no-cache --python /opt/bodywork/bin/python --no-deps --compile-bytecode /wheels/*.whl
 
 FROM ${BASE_IMAGE}
 RUN if ! command -v git >/dev/null || ! command -v ssh >/dev/null; then \
@@ -16,13 +30,9 @@ RUN if ! command -v git >/dev/null || ! command -v ssh >/dev/null; then \
         apt-get install --yes --no-install-recommends git openssh-client ca-certificates && \
         rm -rf /var/lib/apt/lists/*; \
     fi
-COPY --from=wheel /wheels /wheels
-RUN python3 -m venv --without-pip /opt/bodywork && \
-    python3 -m venv /tmp/pip && \
-    /tmp/pip/bin/pip --python /opt/bodywork/bin/python install --no-cache-dir /wheels/*.whl uv && \
-    rm -rf /tmp/pip /wheels && \
-    ln -s /opt/bodywork/bin/bodywork /opt/bodywork/bin/uv /usr/local/bin/
-ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+COPY --from=installed /opt/bodywork /opt/bodywork
+RUN ln -s /opt/bodywork/bin/bodywork /opt/bodywork/bin/uv /usr/local/bin/
+ENV PYTHONUNBUFFERED=1
 USER 10001:10001
 WORKDIR /tmp
 ENTRYPOINT ["bodywork"]

@@ -173,7 +173,7 @@ def test_an_engine_that_is_not_there_names_the_one_that_is(
 ) -> None:
     monkeypatch.delenv("BODYWORK_ENGINE")
     said = bodywork("status")
-    assert (said.code, "--engine local" in said.err) == (2, True)
+    assert (said.code, "--engine local" in said.err) == (5, True)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
