@@ -50,7 +50,7 @@ class KubernetesPlace:
         """The records of the runs: ConfigMaps of the namespace."""
         return self._store(self._client)
 
-    @property
+    @cached_property
     def administration(self) -> "Administration":
         """Namespaces, secrets and services of the cluster."""
         from bodywork.cluster.administration import ClusterAdministration

@@ -3,23 +3,54 @@
 import click
 
 from bodywork.cli import options
+from bodywork.errors import UsageError
+from bodywork.model.names import problem_with_label
 
 _EPILOG = """\b
 Examples:
   bodywork setup-namespace my-classification-product
+  bodywork setup-namespace shop --dry-run | kubectl apply -f -
   bodywork setup-namespace --engine local shop"""
 
 
 @click.command("setup-namespace", epilog=_EPILOG)
 @options.engine
 @click.argument("namespace")
-def setup_namespace(engine: str, namespace: str) -> None:
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Print the manifests, for an administrator; reach no cluster and change nothing.",
+)
+@options.output("yaml", "json")
+def setup_namespace(engine: str, namespace: str, dry_run: bool, form: str) -> None:
     """Make a namespace ready for projects.
 
-    Creates what is missing, and nothing that is there already.
+    Creates what is missing, and nothing that is there already. On a cluster that is a namespace,
+    two service accounts, and the least rights for them: `bodywork-workflow-controller` for what
+    runs workflows, `bodywork-jobs-and-deployments`, which may do nothing, for stages. The role
+    `bodywork-people` is for those who keep secrets and schedules; bind it to them.
     """
+    if dry_run:
+        click.echo(_manifests(engine, namespace, form))
+        return
     from bodywork.cli.wiring import open_place
 
     place = open_place(engine, namespace)
     for line in place.administration.setup_namespace(place.namespace):
         click.echo(line)
+
+
+def _manifests(engine: str, namespace: str, form: str) -> str:
+    if engine != "kubernetes":
+        raise UsageError("--dry-run is for a cluster; here, a namespace is a folder")
+    if fault := problem_with_label(namespace):
+        raise UsageError(f"the namespace {namespace!r} {fault}")
+    import json
+
+    from bodywork.cli.yaml import render_yaml
+    from bodywork.cluster.rights import namespace_manifests
+
+    manifests = namespace_manifests(namespace)
+    if form == "json":
+        return json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests}, indent=2)
+    return "---\n".join(f"{render_yaml(each).rstrip()}\n" for each in manifests).rstrip()

@@ -288,6 +288,13 @@ class Deployments:
         return paths.deployment(self._namespace, name)
 
 
+def accepted_version(deployment: Found) -> ServiceVersion | None:
+    """Return the version that was accepted last, where the Deployment still holds it."""
+    template = deployment["spec"]["template"]
+    accepted = _annotation(deployment, labels.ACCEPTED)
+    return _version_in(template) if accepted and accepted == _version_of(deployment) else None
+
+
 def _name(attempt: StageRun) -> str:
     return service_name(attempt.project, attempt.stage)
 

@@ -102,3 +102,13 @@ def deployment(name: str, item: str) -> str:
 def replica_sets(name: str) -> str:
     """Return the path of a namespace's ReplicaSets."""
     return in_namespace("apis/apps/v1", name, "replicasets")
+
+
+def secrets(name: str) -> str:
+    """Return the path of a namespace's Secrets."""
+    return in_namespace("api/v1", name, "secrets")
+
+
+def secret(name: str, item: str) -> str:
+    """Return the path of a Secret."""
+    return in_namespace("api/v1", name, "secrets", item)
