@@ -16,6 +16,15 @@ MAY_BE_SKIPPED = re.compile(
 )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--cluster",
+        choices=["own", "existing"],
+        default="own",
+        help="The cluster of tests/cluster: one started on this machine, or that of KUBECONFIG.",
+    )
+
+
 def refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
     if os.environ.get("CI") != "true" or not report.skipped or hasattr(report, "wasxfail"):
         return

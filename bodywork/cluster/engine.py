@@ -4,6 +4,7 @@ Nothing here is fenced by a lock, and need not be: each object has the one name 
 each change names the version that it was decided on, and who was overtaken learns it there.
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from bodywork.cluster.deployments import Deployments
 from bodywork.cluster.jobs import Jobs
 from bodywork.cluster.logs import read_pod_log
 from bodywork.cluster.sources import Sources
-from bodywork.cluster.verdicts import has_started
+from bodywork.cluster.verdicts import ending, has_started
 from bodywork.cluster.views import PATIENCE_SECONDS, RunView
 from bodywork.cluster.watching import Bell, Watched
 from bodywork.errors import NotFound
@@ -22,6 +23,9 @@ from bodywork.model.run import Checkout, LogLine, Observation, Phase, ServiceVer
 from bodywork.model.stage import Stage
 
 Found = dict[str, Any]
+
+STREAM_SECONDS = 3.0
+"""How long after the end of a log its stage's end is waited for, before the log is asked again."""
 
 
 class KubernetesEngine:
@@ -145,11 +149,28 @@ class KubernetesEngine:
             heard = self._bell.count
             pod = self._pod_of(attempt)
             if pod is not None and has_started(pod):
-                yield from self._read(pod, after, follow=True)
-                return
+                before = after
+                for line in self._read(pod, after, follow=True):
+                    after = line.position
+                    yield line
+                if self._is_over(attempt):
+                    return
+                if after > before:
+                    continue  # the stream was cut: go on after the last line
             if attempt in self._over:
                 return
             self._bell.wait(heard, PATIENCE_SECONDS)
+
+    def _is_over(self, attempt: StageRun) -> bool:
+        """Say whether the attempt has ended, of which its log's end may be told first."""
+        deadline = time.monotonic() + STREAM_SECONDS
+        while time.monotonic() < deadline:
+            heard = self._bell.count
+            pod = self._pod_of(attempt)
+            if pod is None or attempt in self._over or ending(pod) is not None:
+                return True
+            self._bell.wait(heard, STREAM_SECONDS)
+        return False
 
     def _read(self, pod: Found, after: int, *, follow: bool) -> Iterator[LogLine]:
         name = pod["metadata"]["name"]

@@ -11,7 +11,6 @@ from typing import Any
 from bodywork.cluster import paths
 from bodywork.cluster.client import Client
 from bodywork.cluster.manifests import CONTAINER
-from bodywork.cluster.verdicts import ending
 from bodywork.errors import EngineError, EngineUnavailable, NotFound
 from bodywork.model.names import Namespace
 from bodywork.model.run import LogLine
@@ -26,22 +25,7 @@ NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 def read_pod_log(
     client: Client, namespace: Namespace, pod: str, after: int, *, follow: bool
 ) -> Iterator[LogLine]:
-    """Yield the lines of a pod's log after that position; with `follow`, until the stage ends."""
-    position = after
-    while True:
-        before = position
-        for line in _lines(client, namespace, pod, position, follow=follow):
-            position = line.position
-            yield line
-        if not follow or _has_ended(client, namespace, pod):
-            return
-        if position == before:
-            continue
-
-
-def _lines(
-    client: Client, namespace: Namespace, pod: str, after: int, *, follow: bool
-) -> Iterator[LogLine]:
+    """Yield the lines of a pod's log after that position; with `follow`, as long as it streams."""
     query = {"container": CONTAINER, "timestamps": "true", "limitBytes": str(LIMIT_BYTES)}
     if follow:
         query |= {"follow": "true"}
@@ -54,13 +38,6 @@ def _lines(
     except EngineError as error:
         if "waiting to start" not in error.message:  # there is no log yet
             yield LogLine(after + 1, NO_TIME, f"(the log cannot be read: {error.message})")
-
-
-def _has_ended(client: Client, namespace: Namespace, pod: str) -> bool:
-    try:
-        return ending(client.get(paths.pod(namespace, pod))) is not None
-    except (NotFound, EngineUnavailable):
-        return True
 
 
 def _parse(position: int, raw: bytes) -> LogLine:

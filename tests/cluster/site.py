@@ -1,0 +1,175 @@
+"""A namespace of the test cluster, with people who have the least rights, and the command line."""
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+BODYWORK = [sys.executable, "-c", "from bodywork.cli import main; main()"]
+ROOT = Path(__file__).resolve().parents[2]
+PERSON = "person"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running cluster.
+
+    Attributes:
+        kubeconfig: an administrator's.
+        audit_log: of the API server; None where it cannot be read.
+        image: this project's, as pods may name it.
+        gateway: where pods reach this machine.
+    """
+
+    kubeconfig: str
+    audit_log: Path | None
+    image: str
+    gateway: str = "10.88.0.1"
+
+    def kubectl(self, *arguments: str, stdin: str = "") -> str:
+        """Run kubectl as administrator and return what it prints."""
+        done = subprocess.run(
+            ["kubectl", "--kubeconfig", self.kubeconfig, *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def get(self, *arguments: str) -> dict[str, Any]:
+        """Return what `kubectl get … -o json` says."""
+        return dict(json.loads(self.kubectl("get", *arguments, "-o", "json")))
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass
+class Site:
+    """A namespace, and the command line of somebody who may do there what the docs say."""
+
+    cluster: Cluster
+    folder: Path
+    namespace: str = field(default_factory=lambda: f"t-{uuid.uuid4().hex[:8]}")
+    started: "list[subprocess.Popen[str]]" = field(default_factory=list)
+    kubeconfig: str = ""
+
+    def __post_init__(self) -> None:
+        made = self.run("setup-namespace", self.namespace, kubeconfig=self.cluster.kubeconfig)
+        assert made.code == 0, made.err
+        self.kubeconfig = str(self.folder / f"{self.namespace}.conf")
+        self._make_person()
+
+    def run(self, *arguments: str, kubeconfig: str = "", stdin: str | None = None) -> Said:
+        """Run a command to its end."""
+        done = subprocess.run(
+            [*BODYWORK, *arguments],
+            env=self.environment(kubeconfig),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        assert "bug in Bodywork" not in done.stderr, done.stderr
+        return Said(done.returncode, done.stdout, done.stderr)
+
+    def begin(self, *arguments: str, kubeconfig: str = "") -> "subprocess.Popen[str]":
+        """Start a command and return without waiting for it."""
+        process = subprocess.Popen(
+            [*BODYWORK, *arguments],
+            env=self.environment(kubeconfig),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.started.append(process)
+        return process
+
+    def workflow(self, repository: Path | str, branch: str = "main", *more: str) -> Said:
+        """Run a workflow to its end."""
+        return self.run("workflow", f"--namespace={self.namespace}", str(repository), branch, *more)
+
+    def status(self, run: str) -> Any:
+        """Return a run's status."""
+        return self.run("status", f"--namespace={self.namespace}", run, "-o", "json").json
+
+    def runs(self) -> list[str]:
+        """Return the names of the runs on record, oldest first."""
+        maps = self.get("configmaps", "-l", "bodywork.io/kind=run")["items"]
+        maps.sort(key=lambda each: each["metadata"]["creationTimestamp"])
+        return [each["metadata"]["name"] for each in maps]
+
+    def get(self, *arguments: str) -> dict[str, Any]:
+        """Return objects of the namespace, as an administrator sees them."""
+        return self.cluster.get("-n", self.namespace, *arguments)
+
+    def environment(self, kubeconfig: str = "") -> dict[str, str]:
+        """Return the environment of a command."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("BODYWORK_")}
+        return {**kept, "KUBECONFIG": kubeconfig or self.kubeconfig, "HOME": str(self.folder)}
+
+    def audit(self) -> Iterator[dict[str, Any]]:
+        """Yield the audit log's entries about this namespace, as far as our person made them."""
+        assert self.cluster.audit_log is not None
+        with self.cluster.audit_log.open() as lines:
+            for line in lines:
+                if self.namespace not in line:
+                    continue
+                entry = json.loads(line)
+                person = entry["user"]["username"].endswith(f":{self.namespace}:{PERSON}")
+                if person and entry.get("userAgent", "").startswith("bodywork/"):
+                    yield entry
+
+    def close(self) -> None:
+        """End what was started; the namespace goes without anybody waiting for it."""
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+        self.cluster.kubectl("delete", "namespace", self.namespace, "--wait=false")
+        self.cluster.kubectl(
+            "delete",
+            "clusterrolebinding",
+            f"bodywork-workflow-controller--{self.namespace}",
+            f"person--{self.namespace}",
+            "--ignore-not-found",
+        )
+
+    def _make_person(self) -> None:
+        """Make an account with a controller's and people's rights, and a kubeconfig for it."""
+        namespace, kubectl = self.namespace, self.cluster.kubectl
+        account = f"--serviceaccount={namespace}:{PERSON}"
+        kubectl("-n", namespace, "create", "serviceaccount", PERSON)
+        for role in ("bodywork-workflow-controller", "bodywork-people"):
+            binding = f"{PERSON}-{role}"
+            kubectl("-n", namespace, "create", "rolebinding", binding, f"--role={role}", account)
+        kubectl(
+            "create",
+            "clusterrolebinding",
+            f"{PERSON}--{namespace}",
+            "--clusterrole=bodywork-workflow-controller",
+            account,
+        )
+        token = kubectl("-n", namespace, "create", "token", PERSON, "--duration=2h")
+        config = json.loads(kubectl("config", "view", "--raw", "--minify", "-o", "json"))
+        config["users"][0]["user"] = {"token": token}
+        Path(self.kubeconfig).write_text(json.dumps(config))
