@@ -11,36 +11,19 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import urllib3
-from kubernetes.client.rest import RESTClientObject
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    MaxRetryError,
-    NewConnectionError,
-)
-
 from bodywork.cluster.configuration import Access, find_access
-from bodywork.cluster.errors import (
-    Expired,
-    Unauthorized,
-    Unavailable,
-    translate_reply,
-    translate_transport,
-)
+from bodywork.cluster.errors import Expired, Unavailable
+from bodywork.cluster.transport import Question, TimeOuts, Transport
 from statemachine.retries import RetryPolicy, call
 
 Found = dict[str, Any]
+Waiting = Callable[[Unavailable, float], None]
+"""Told of a fault and of the seconds until the next try."""
 
-CONNECT_SECONDS = 5.0
-READ_SECONDS = 30.0
-SILENCE_SECONDS = 90.0
-"""A watch that says nothing for so long (not even a bookmark) is given up."""
 PAGE = 500
-QUICK = RetryPolicy(attempts=4, deadline_seconds=8.0)
+QUICK = RetryPolicy(attempts=4, deadline_seconds=8.0, maximum_wait_seconds=3.0)
 """For people who wait at a prompt."""
-_CHUNK = 1 << 16
-_SUCCESS = range(200, 300)
+_VERSION = "/version"
 
 
 def enduring(seconds: float) -> RetryPolicy:
@@ -58,20 +41,26 @@ class Client:
 
     Every method may raise `Unavailable` (an `EngineUnavailable`), `Forbidden`, `Unauthorized` and
     other `EngineError`s.
+
+    Args:
+        transport: makes the requests.
+        policy: how often and how long a request is repeated; a server that asks for patience
+            (`Retry-After`) gets it, up to the policy's longest pause.
+        sleep: pauses; what it raises ends the call.
+        waiting: told before each pause, so that people know why nothing happens.
     """
 
     def __init__(
         self,
-        access: Access,
+        transport: Transport,
         policy: RetryPolicy = QUICK,
         sleep: Callable[[float], None] = time.sleep,
-        reload: Callable[[], Access] | None = None,
+        waiting: Waiting = lambda fault, seconds: None,
     ) -> None:
-        self._access = access
+        self._transport = transport
         self._policy = policy
         self._sleep = sleep
-        self._reload = reload
-        self._transport = RESTClientObject(access.configuration)
+        self._waiting = waiting
 
     @classmethod
     def connect(
@@ -81,6 +70,8 @@ class Client:
         *,
         policy: RetryPolicy = QUICK,
         sleep: Callable[[float], None] = time.sleep,
+        waiting: Waiting = lambda fault, seconds: None,
+        time_outs: TimeOuts | None = None,
     ) -> "Client":
         """Return a client of the cluster that kubectl would use; nothing is sent yet.
 
@@ -92,17 +83,21 @@ class Client:
         def find() -> Access:
             return find_access(context, kubeconfig)
 
-        return cls(find(), policy, sleep, find)
+        return cls(Transport(find(), find, time_outs), policy, sleep, waiting)
+
+    def hurried(self, policy: RetryPolicy = QUICK) -> "Client":
+        """Return a client that shares the connections and gives up sooner, without a word."""
+        return Client(self._transport, policy)
 
     @property
     def server(self) -> str:
         """The API server's address, for people."""
-        return self._access.server
+        return self._transport.access.server
 
     @property
     def namespace(self) -> str:
         """The namespace that the context names, "" for none."""
-        return self._access.namespace
+        return self._transport.access.namespace
 
     def close(self) -> None:
         """Let go of idle connections; the next request would open a new one."""
@@ -117,11 +112,10 @@ class Client:
     ) -> tuple[list[Found], str]:
         """Return all objects of a collection, and the version from which to watch."""
         query = _selectors(label_selector, field_selector)
-        while True:
-            try:
-                return self._pages(path, query)
-            except Expired:  # between two pages; begin again
-                continue
+        try:
+            return self._pages(path, query)
+        except Expired:  # the rest of the pages is gone; all at once cannot expire
+            return _listed(self._send("GET", path, query=query))[:2]
 
     def create(self, path: str, body: Found, *, sure: bool = True) -> Found:
         """Create an object in a collection.
@@ -173,7 +167,8 @@ class Client:
         """Yield `{"type": …, "object": …}` from that version on.
 
         Ends quietly when the server closes it, says that the version is too old, says nothing at
-        all for long, or sends what is no event: to list again is right in each case.
+        all for long, or sends what is no event: to list again is right in each case. Never
+        repeated here.
 
         Raises:
             Unavailable: it cannot even be begun.
@@ -186,7 +181,7 @@ class Client:
             "timeoutSeconds": str(timeout_seconds),
         }
         try:
-            for line in self._lines(path, query, SILENCE_SECONDS):
+            for line in self._transport.lines(Question("GET", path, query)):
                 event = _parse_event(line)
                 if event is None:
                     return
@@ -196,11 +191,11 @@ class Client:
 
     def stream(self, path: str, query: Mapping[str, str]) -> Iterator[bytes]:
         """Yield the lines of an endless text; ends when it ends or is silent for long."""
-        yield from self._lines(path, dict(query), SILENCE_SECONDS)
+        yield from self._transport.lines(Question("GET", path, dict(query)))
 
     def version(self) -> str:
         """Return the server's version, as `v1.34.4`."""
-        return str(self._send("GET", "/version").get("gitVersion", ""))
+        return str(self._send("GET", _VERSION).get("gitVersion", ""))
 
     # -- one request ----------------------------------------------------------------------------
 
@@ -208,11 +203,10 @@ class Client:
         items: list[Found] = []
         page = {**query, "limit": str(PAGE)}
         while True:
-            found = self._send("GET", path, query=page)
-            items += found.get("items") or []
-            more = found["metadata"].get("continue")
+            found, version, more = _listed(self._send("GET", path, query=page))
+            items += found
             if not more:
-                return items, str(found["metadata"]["resourceVersion"])
+                return items, version
             page = {**query, "limit": str(PAGE), "continue": more}
 
     def _send(
@@ -226,92 +220,28 @@ class Client:
         sure: bool = True,
     ) -> Found:
         """Send, and again while that may help; an ambiguous end is only repeated if `sure`."""
+        question = Question(method, path, query or {}, body, content)
+        last = Unavailable("")
 
         def attempt() -> Found:
+            nonlocal last
             try:
-                return self._exchange(method, path, body, query or {}, content)
+                return _whole(self._transport.exchange(question), path)
             except Unavailable as error:
+                last = error
                 if error.ambiguous and not sure:
                     raise _Undecided(error) from error
                 raise
 
+        def pause(seconds: float) -> None:
+            seconds = max(seconds, min(last.after_seconds, self._policy.maximum_wait_seconds))
+            self._waiting(last, seconds)
+            self._sleep(seconds)
+
         try:
-            return call(self._policy, attempt, sleep=self._sleep)
+            return call(self._policy, attempt, sleep=pause)
         except _Undecided as undecided:
             raise undecided.fault from undecided.fault.__cause__
-
-    def _exchange(
-        self, method: str, path: str, body: Found | None, query: Mapping[str, str], content: str
-    ) -> Found:
-        try:
-            raw = self._once(method, path, body, query, content)
-        except Unauthorized:
-            if self._reload is None:
-                raise
-            self._access = self._reload()  # a token that was renewed on disk, or by a plugin
-            self._transport = RESTClientObject(self._access.configuration)
-            raw = self._once(method, path, body, query, content)
-        try:
-            found = json.loads(raw)
-        except ValueError:
-            raise Unavailable(f"the cluster at {self.server} sent what is no JSON") from None
-        return dict(found)
-
-    def _once(
-        self, method: str, path: str, body: Found | None, query: Mapping[str, str], content: str
-    ) -> bytes:
-        response = self._open(method, path, query, READ_SECONDS, body, content)
-        try:
-            raw = bytes(response.data)
-        except (HTTPError, OSError) as error:
-            raise translate_transport(error, self.server, sent=True) from error
-        if response.status not in _SUCCESS:
-            raise translate_reply(method, path, response.status, raw, self.server)
-        return raw
-
-    def _open(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        read_seconds: float,
-        body: Found | None = None,
-        content: str = "application/json",
-    ) -> urllib3.BaseHTTPResponse:
-        headers = {"Accept": "application/json", "User-Agent": self._access.agent}
-        if body is not None:
-            headers["Content-Type"] = content
-        headers |= self._access.authorization()
-        url = f"{self._access.configuration.host}{path}{_encoded(query)}"
-        try:
-            return self._transport.pool_manager.request(
-                method,
-                url,
-                body=None if body is None else json.dumps(body).encode(),
-                headers=headers,
-                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds),
-                retries=False,
-                preload_content=False,
-            )
-        except (HTTPError, OSError) as error:
-            raise translate_transport(error, self.server, sent=_was_sent(error)) from error
-
-    def _lines(self, path: str, query: Mapping[str, str], silence: float) -> Iterator[bytes]:
-        response = self._open("GET", path, query, silence)
-        try:
-            if response.status not in _SUCCESS:
-                raise translate_reply("GET", path, response.status, response.data, self.server)
-            rest = b""
-            while chunk := response.read1(_CHUNK):
-                lines = (rest + chunk).split(b"\n")
-                rest = lines.pop()
-                yield from lines
-            if rest:
-                yield rest
-        except (HTTPError, OSError):
-            return  # cut, or silent for long: whoever reads asks again from where it stands
-        finally:
-            response.close()
 
 
 class _Undecided(Exception):
@@ -327,10 +257,21 @@ def _selectors(labels: str, fields: str) -> dict[str, str]:
     return {key: value for key, value in chosen.items() if value}
 
 
-def _encoded(query: Mapping[str, str]) -> str:
-    from urllib.parse import urlencode
+def _whole(found: Found, path: str) -> Found:
+    """Refuse JSON that is no object of Kubernetes: something else has answered."""
+    if path != _VERSION and not isinstance(found.get("metadata"), dict):
+        raise Unavailable("the cluster answered with what is no object of Kubernetes")
+    return found
 
-    return f"?{urlencode(query)}" if query else ""
+
+def _listed(found: Found) -> tuple[list[Found], str, str]:
+    """Return a page's objects, its version, and where the next one begins ("" for no more)."""
+    try:
+        metadata = found["metadata"]
+        items, version = found.get("items") or [], str(metadata["resourceVersion"])
+        return list(items), version, str(metadata.get("continue") or "")
+    except (KeyError, TypeError, AttributeError):
+        raise Unavailable("the cluster answered with what is no list") from None
 
 
 def _parse_event(line: bytes) -> Found | None:
@@ -342,9 +283,3 @@ def _parse_event(line: bytes) -> Found | None:
     except (ValueError, KeyError, TypeError):
         return None
     return dict(event)
-
-
-def _was_sent(error: Exception) -> bool:
-    if isinstance(error, MaxRetryError) and error.reason is not None:
-        error = error.reason
-    return not isinstance(error, (NewConnectionError, ConnectTimeoutError))

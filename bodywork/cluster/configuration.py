@@ -15,6 +15,7 @@ from kubernetes.config.incluster_config import load_incluster_config
 from kubernetes.config.kube_config import list_kube_config_contexts, load_kube_config
 
 from bodywork import __version__
+from bodywork.cluster.errors import Unavailable
 from bodywork.errors import EngineUnavailable, UsageError
 
 POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -36,14 +37,27 @@ class Access:
 
     @property
     def server(self) -> str:
-        """The server's address, for people."""
-        return str(self.configuration.host)
+        """The server's address, for people: without a password."""
+        scheme, separator, rest = str(self.configuration.host).rpartition("://")
+        return f"{scheme}{separator}{rest.rpartition('@')[2]}"
 
     def authorization(self) -> dict[str, str]:
-        """Return the headers that authenticate a request."""
-        settings: Any = self.configuration.auth_settings()  # typed differently in each version
+        """Return the headers that authenticate a request; a token that has run out is renewed.
+
+        Raises:
+            Unavailable: the token cannot be read just now.
+            UsageError: the token is no text that a header may hold.
+        """
+        try:
+            settings: Any = self.configuration.auth_settings()  # typed differently in each version
+        except (ConfigException, OSError, ValueError) as error:
+            raise Unavailable(
+                f"the credentials for the cluster at {self.server} cannot be read: "
+                f"{type(error).__name__}",
+                ambiguous=False,
+            ) from None
         return {
-            str(each["key"]): str(each["value"])
+            str(each["key"]): _header(str(each["value"]), self.server)
             for each in settings.values()
             if each["in"] == "header" and each["value"]
         }
@@ -105,6 +119,17 @@ def _from_pod() -> Access:
         return Access(configuration, POD_NAMESPACE.read_text("utf-8").strip())
     except OSError:
         return Access(configuration)
+
+
+def _header(value: str, server: str) -> str:
+    """Return the value as a header may hold it; where it cannot, nobody shall read it in a log."""
+    value = value.strip()  # a file's last line may well end
+    if not (value.isascii() and value.isprintable()):
+        raise UsageError(
+            f"the token for the cluster at {server} has characters that no token has",
+            hint="was it pasted with a line break, or encoded twice? Check the kubeconfig",
+        )
+    return value
 
 
 def _one_line(error: Exception) -> str:

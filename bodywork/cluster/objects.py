@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from bodywork.cluster.client import Client
-from bodywork.cluster.errors import AlreadyExists, Conflict
+from bodywork.cluster.errors import AlreadyExists, Conflict, Sealed
 from bodywork.cluster.paths import in_namespace
-from bodywork.errors import EngineError, EngineUnavailable, NotFound
+from bodywork.errors import EngineUnavailable, NotFound
 from statemachine.errors import StoreUnavailable
 
 Found = dict[str, Any]
@@ -55,14 +55,10 @@ class ClusterObjects:
         """Replace the version that `body` bears; None where that is not there any more."""
         try:
             return self._client.replace(self._path(name), body)
-        except (Conflict, NotFound):
+        except (Conflict, NotFound, Sealed):
             return None
         except EngineUnavailable as error:
             raise _unavailable(error) from error
-        except EngineError as error:
-            if "immutable" in error.message:  # sealed: only its immutability can be the fault
-                return None
-            raise
 
     def merge(self, name: str, body: Found) -> Found | None:
         """Merge into whatever version there is; None where there is none."""

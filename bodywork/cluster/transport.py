@@ -1,0 +1,184 @@
+"""One request to the API server, over the connections of the official client.
+
+It knows nothing of objects, and sends nothing twice: the connections' own repetition of requests is
+off. The one exception is a refusal of our credentials, which are then read again, once: a token may
+have been renewed on disk, or by a plugin. Every fault leaves as an error of ours.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+import urllib3
+from kubernetes.client.rest import RESTClientObject
+from urllib3.exceptions import HTTPError, ReadTimeoutError
+
+from bodywork.cluster.configuration import Access
+from bodywork.cluster.errors import (
+    Unauthorized,
+    Unavailable,
+    translate_reply,
+    translate_transport,
+)
+
+Found = dict[str, Any]
+
+_CHUNK = 1 << 16
+_SUCCESS = range(200, 300)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeOuts:
+    """How long to wait, in seconds.
+
+    Attributes:
+        connect: for a connection.
+        read: for the next byte of an answer.
+        silence: for the next byte of a watch or a log, which may well have nothing to say.
+    """
+
+    connect: float = 5.0
+    read: float = 30.0
+    silence: float = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A request. `body`: an object to send as JSON, of the media type `content`."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Found | None = None
+    content: str = "application/json"
+
+    @property
+    def target(self) -> str:
+        """Path and query, as they are sent."""
+        return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
+
+
+class Transport:
+    """Connections to one API server, safe to share between threads."""
+
+    def __init__(
+        self,
+        access: Access,
+        reload: Callable[[], Access] | None = None,
+        time_outs: TimeOuts | None = None,
+    ) -> None:
+        self._link = _Link(access)
+        self._reload = reload
+        self._time_outs = time_outs or TimeOuts()
+        self._renewing = threading.Lock()
+
+    @property
+    def access(self) -> Access:
+        """Where, and as whom."""
+        return self._link.access
+
+    def close(self) -> None:
+        """Let go of idle connections; the next request would open a new one."""
+        self._link.pool.clear()
+
+    def exchange(self, question: Question) -> Found:
+        """Ask, and return the JSON object that is the answer."""
+        response = self._open(question, self._time_outs.read)
+        try:
+            found = json.loads(response.data)
+        except (HTTPError, OSError) as error:
+            raise translate_transport(error, self.access.server) from error
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise Unavailable(f"the cluster at {self.access.server} sent what is no object")
+        return found
+
+    def lines(self, question: Question) -> Iterator[bytes]:
+        """Yield the lines of a long answer, until it ends, is cut, or is silent for long."""
+        try:
+            response = self._open(question, self._time_outs.silence)
+        except Unavailable as error:
+            if isinstance(error.__cause__, ReadTimeoutError):
+                return  # it was heard, and there is nothing to say yet
+            raise
+        try:
+            rest = b""
+            while chunk := response.read1(_CHUNK):
+                lines = (rest + chunk).split(b"\n")
+                rest = lines.pop()
+                yield from lines
+            if rest:
+                yield rest
+        except (HTTPError, OSError):
+            return  # whoever reads asks again from where it stands
+        finally:
+            response.close()
+
+    def _open(self, question: Question, read_seconds: float) -> urllib3.BaseHTTPResponse:
+        link = self._link
+        try:
+            return link.open(question, self._time_outs.connect, read_seconds)
+        except Unauthorized:
+            if self._reload is None:
+                raise
+            link = self._renewed(link, self._reload)
+        return link.open(question, self._time_outs.connect, read_seconds)
+
+    def _renewed(self, refused: "_Link", reload: Callable[[], Access]) -> "_Link":
+        """Read the credentials anew, unless another thread has just done so."""
+        with self._renewing:
+            if self._link is refused:
+                self._link = _Link(reload())
+            return self._link
+
+
+class _Link:
+    """A pool of connections with one set of credentials."""
+
+    def __init__(self, access: Access) -> None:
+        self.access = access
+        self.pool: urllib3.PoolManager = RESTClientObject(access.configuration).pool_manager
+
+    def open(
+        self, question: Question, connect_seconds: float, read_seconds: float
+    ) -> urllib3.BaseHTTPResponse:
+        """Send, and return a response that is a success and not read yet."""
+        headers = {"Accept": "application/json", "User-Agent": self.access.agent}
+        if question.body is not None:
+            headers["Content-Type"] = question.content
+        headers |= self.access.authorization()
+        try:
+            response = self.pool.request(
+                question.method,
+                f"{self.access.configuration.host}{question.target}",
+                body=None if question.body is None else json.dumps(question.body).encode(),
+                headers=headers,
+                timeout=urllib3.Timeout(connect=connect_seconds, read=read_seconds),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+            )
+        except (HTTPError, OSError) as error:
+            raise translate_transport(error, self.access.server) from error
+        if response.status not in _SUCCESS:
+            raise translate_reply(
+                f"{question.method} {question.path}",
+                response.status,
+                _body_of(response),
+                self.access.server,
+                retry_after=response.headers.get("Retry-After", ""),
+            )
+        return response
+
+
+def _body_of(response: urllib3.BaseHTTPResponse) -> bytes:
+    try:
+        return response.data
+    except (HTTPError, OSError):
+        return b""  # the status says enough
+    finally:
+        response.release_conn()
