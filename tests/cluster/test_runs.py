@@ -104,7 +104,7 @@ def test_a_failed_stage_is_explained_without_any_other_command(site: Site, proje
     )
     assert again.code == 0, again.err
     assert "reusing stage=good" in again.out
-    assert len(site.get("jobs")["items"]) == 4  # good once, bad three times… never again: good
+    assert len(site.get("jobs")["items"]) == 5  # good, bad twice; bad, never
 
 
 def test_the_log_of_a_stage_can_be_read_later(site: Site, project: Make) -> None:

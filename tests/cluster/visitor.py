@@ -1,0 +1,56 @@
+"""A client inside the cluster that asks a service again and again, and counts what goes wrong."""
+
+import json
+from collections import Counter
+
+from tests.cluster.site import Site
+
+NAME = "visitor"
+_SCRIPT = """
+import sys, time, urllib.request
+while True:
+    try:
+        with urllib.request.urlopen(sys.argv[1], timeout=5) as answer:
+            print(answer.read().decode(), flush=True)
+    except Exception as error:
+        print("FAILED", type(error).__name__, flush=True)
+    time.sleep(0.02)
+"""
+
+
+class Visitor:
+    """Begins to ask as soon as it is made; `counted` says what it was answered."""
+
+    def __init__(self, site: Site, url: str) -> None:
+        self._site = site
+        container = {
+            "name": NAME,
+            "image": site.cluster.image,
+            "command": ["python3", "-c", _SCRIPT, url],
+            "securityContext": {
+                "allowPrivilegeEscalation": False,
+                "capabilities": {"drop": ["ALL"]},
+            },
+        }
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": NAME, "namespace": site.namespace},
+            "spec": {
+                "containers": [container],
+                "securityContext": {
+                    "runAsNonRoot": True,
+                    "runAsUser": 10001,
+                    "seccompProfile": {"type": "RuntimeDefault"},
+                },
+            },
+        }
+        site.cluster.kubectl("apply", "-f", "-", stdin=json.dumps(pod))
+        site.cluster.kubectl(
+            "-n", site.namespace, "wait", f"pod/{NAME}", "--for=condition=Ready", "--timeout=60s"
+        )
+
+    def counted(self) -> Counter[str]:
+        """Return how often it got each answer so far; failures begin with FAILED."""
+        log = self._site.cluster.kubectl("-n", self._site.namespace, "logs", NAME)
+        return Counter(log.splitlines())
