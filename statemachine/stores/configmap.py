@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from statemachine.checkpoint import Checkpoint
 from statemachine.codec import LIMIT_BYTES, decode, encode
 from statemachine.errors import (
-    CheckpointConflict,
     CheckpointCorrupt,
     CheckpointExists,
     CheckpointNotFound,
+    StoreUnavailable,
 )
 from statemachine.store import Stored
 from statemachine.stores.objects import Object, Objects
@@ -25,6 +25,10 @@ CHECKPOINT = "checkpoint.json"
 
 Texts = Mapping[str, str]
 Describe = Callable[[Checkpoint], Texts]
+
+
+def _nothing(checkpoint: Checkpoint) -> Texts:
+    return {}
 
 
 def _state_alone(checkpoint: Checkpoint) -> Texts:
@@ -38,6 +42,7 @@ class ConfigMapStore:
         objects: the namespace's ConfigMaps.
         labels: what each record bears, and is found by.
         describe: the plain keys of a record, for people and for `kubectl wait`.
+        select: more labels of a record, by which people may select; values as labels may be.
         limit: greatest size of a checkpoint in bytes; the server's own bound is 1 MiB an object.
     """
 
@@ -47,35 +52,39 @@ class ConfigMapStore:
         labels: Texts,
         *,
         describe: Describe = _state_alone,
+        select: Describe = _nothing,
         limit: int = LIMIT_BYTES,
     ) -> None:
         self._objects = objects
         self._labels = dict(labels)
         self._describe = describe
+        self._select = select
         self._limit = limit
         self._known: dict[str, Object] = {}
 
     def create(self, checkpoint: Checkpoint) -> Stored:
         """Write the first checkpoint of a machine."""
         raw = encode(checkpoint, limit=self._limit)
-        metadata = {
-            "name": checkpoint.id,
-            "namespace": self._objects.namespace,
-            "labels": self._labels,
-        }
+        metadata = {"name": checkpoint.id, "namespace": self._objects.namespace}
         created = self._objects.create(self._record(checkpoint, raw, metadata))
         if created is None:
-            raise CheckpointExists(
-                f"machine {checkpoint.id} is already on record",
-                hint=f"look at it: kubectl get configmap {checkpoint.id} -o yaml",
-            )
+            found = self._objects.get(checkpoint.id)
+            if found is None or _text_in(found) != raw.decode("ascii"):
+                raise CheckpointExists(
+                    f"machine {checkpoint.id} is already on record",
+                    hint=f"look at it: kubectl get configmap {checkpoint.id} -o yaml",
+                )
+            created = found  # something on the way has sent our request twice
         return self._remember(checkpoint, created)
 
     def load(self, machine_id: str) -> Stored:
         """Return the newest checkpoint."""
         found = self._objects.get(machine_id)
-        if found is None:
-            raise CheckpointNotFound(f"no machine {machine_id} is on record")
+        if found is None or self._is_foreign(found):
+            raise CheckpointNotFound(
+                f"no machine {machine_id} is on record"
+                + (" (the ConfigMap of that name is none)" if found else "")
+            )
         return self._remember(_checkpoint_in(found), found)
 
     def save(self, checkpoint: Checkpoint, expected: str, *, seal: bool = False) -> Stored:
@@ -83,17 +92,17 @@ class ConfigMapStore:
         raw = encode(checkpoint, sealed=seal, limit=self._limit)
         known = self._known.get(checkpoint.id)
         if known is None or _version(known) != expected:
-            known = self._judged(checkpoint, expected)
+            known = self._current(checkpoint)
+            _judge(known, checkpoint, expected)
         body = self._record(checkpoint, raw, _identity(known))
         if seal:
             body["immutable"] = True
         saved = self._objects.replace(checkpoint.id, body)
         if saved is None:
-            self._judged(checkpoint, expected)
-            raise CheckpointConflict(
-                f"the record of machine {checkpoint.id} may not be replaced",
-                hint=f"look at it: kubectl get configmap {checkpoint.id} -o yaml",
-            )
+            saved = self._current(checkpoint)
+            if _text_in(saved) != raw.decode("ascii"):  # else it landed, and was sent twice
+                _judge(saved, checkpoint, expected)
+                raise StoreUnavailable(f"saving machine {checkpoint.id} was refused for no reason")
         return self._remember(checkpoint, saved)
 
     def delete(self, machine_id: str) -> None:
@@ -103,7 +112,7 @@ class ConfigMapStore:
         if found is None:
             return
         borne = found["metadata"].get("labels") or {}
-        if all(borne.get(key) == value for key, value in self._labels.items()):
+        if self._labels.items() <= borne.items():
             self._objects.delete(machine_id, str(found["metadata"]["uid"]))
 
     def list(self) -> Sequence[str]:
@@ -140,10 +149,11 @@ class ConfigMapStore:
 
     def _record(self, checkpoint: Checkpoint, raw: bytes, metadata: Object) -> Object:
         plain = {key: str(value) for key, value in self._describe(checkpoint).items()}
+        borne = {**metadata.get("labels", {}), **self._labels, **self._select(checkpoint)}
         return {
             "apiVersion": "v1",
             "kind": "ConfigMap",
-            "metadata": metadata,
+            "metadata": {**metadata, "labels": borne},
             "data": {**plain, CHECKPOINT: raw.decode("ascii")},
         }
 
@@ -153,18 +163,26 @@ class ConfigMapStore:
         self._known[checkpoint.id] = {"metadata": kept}
         return Stored(checkpoint, _version(found))
 
-    def _judged(self, checkpoint: Checkpoint, expected: str) -> Object:
-        """Return the stored object if it is the expected one; else raise why it is not."""
+    def _current(self, checkpoint: Checkpoint) -> Object:
+        """Return the stored object, which must be there."""
         found = self._objects.get(checkpoint.id)
         if found is None:
             raise CheckpointNotFound(
                 f"the record of machine {checkpoint.id} was deleted",
                 hint="it is not made anew: nobody can know what has happened since",
             )
-        current = _checkpoint_in(found)
-        sealed = bool(found.get("immutable"))
-        check_save(Head(_version(found), current.epoch, sealed), checkpoint, expected)
         return found
+
+    def _is_foreign(self, found: Object) -> bool:
+        """Say whether an object neither bears our labels nor holds a checkpoint."""
+        borne = found["metadata"].get("labels") or {}
+        return not (self._labels.items() <= borne.items()) and _text_in(found) is None
+
+
+def _judge(found: Object, checkpoint: Checkpoint, expected: str) -> None:
+    """Raise unless the stored object is the expected one."""
+    current, sealed = _checkpoint_in(found), bool(found.get("immutable"))
+    check_save(Head(_version(found), current.epoch, sealed), checkpoint, expected)
 
 
 def _version(found: Object) -> str:
@@ -180,13 +198,19 @@ def _identity(known: Object) -> Object:
 
 def _checkpoint_in(found: Object) -> Checkpoint:
     name = found["metadata"]["name"]
-    text = (found.get("data") or {}).get(CHECKPOINT)
+    text = _text_in(found)
     if text is None:
         raise CheckpointCorrupt(
             f"the ConfigMap {name} holds no {CHECKPOINT}",
             hint=f"restore it from a copy, or remove it: kubectl delete configmap {name}",
         )
-    checkpoint = decode(str(text).encode("utf-8")).checkpoint
+    checkpoint = decode(text.encode("utf-8")).checkpoint
     if checkpoint.id != name:
         raise CheckpointCorrupt(f"the ConfigMap {name} holds the record of {checkpoint.id}")
     return checkpoint
+
+
+def _text_in(found: Object) -> str | None:
+    """Return the checkpoint's text, or None where there is none."""
+    text = (found.get("data") or {}).get(CHECKPOINT)
+    return None if text is None else str(text)

@@ -10,7 +10,11 @@ Object: TypeAlias = dict[str, Any]
 
 
 class Objects(Protocol):
-    """Raw JSON objects of one kind; every call may raise `StoreUnavailable`."""
+    """Raw JSON objects of one kind.
+
+    Every call may raise `StoreUnavailable`, and `StoreFull` where the server refuses it for good: a
+    right is missing, a quota used up, the object too large.
+    """
 
     namespace: str
 
