@@ -39,22 +39,33 @@ _BEFORE = {Misbehaviour.REFUSE, Misbehaviour.RESET_BEFORE, Misbehaviour.HANG_BEF
 
 @dataclass(slots=True)
 class Fault:
-    """A misbehaviour at the next `times` requests of a method whose path contains a text."""
+    """A misbehaviour at the next `times` requests of a method whose path contains a text.
+
+    Attributes:
+        only_with: spoil only requests whose query has this key.
+        raw: answer with `body` in place of a `Status`.
+        fired: how often it came.
+    """
 
     kind: Misbehaviour
     method: str = ""
     path: str = ""
+    only_with: str = ""
     status: int = 500
     reason: str = "InternalError"
     message: str = "it was not to be"
+    details: dict[str, Any] = field(default_factory=dict)
+    raw: bool = False
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b"<html>proxy</html>"
     times: int = 1
     fired: int = 0
 
-    def takes(self, method: str, path: str) -> bool:
+    def takes(self, asked: "Request") -> bool:
         """Say whether this request is one to spoil, and count it."""
-        if self.fired >= self.times or self.method not in ("", method) or self.path not in path:
+        if self.fired >= self.times or self.method not in ("", asked.method):
+            return False
+        if self.path not in asked.path or (self.only_with and self.only_with not in asked.query):
             return False
         self.fired += 1
         return True
@@ -150,7 +161,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             json.loads(raw) if raw else {},
         )
         self.served.requests.append(asked)
-        fault = next((f for f in self.served.faults if f.takes(asked.method, asked.path)), None)
+        fault = next((f for f in self.served.faults if f.takes(asked)), None)
         with contextlib.suppress(_Cut, OSError):
             if fault is not None:
                 self._misbehave(fault, asked)
@@ -159,15 +170,17 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             elif asked.path.endswith("/log"):
                 self._log(asked)
             else:
-                self._reply(*self._answer(asked))
+                status, found = self._answer(asked)
+                self._reply(status, json.dumps(found).encode())
 
     def _misbehave(self, fault: Fault, asked: Request) -> None:
         status, found = (0, {}) if fault.kind in _BEFORE else self._answer(asked)
         whole = json.dumps(found).encode()
         match fault.kind:
             case Misbehaviour.REFUSE | Misbehaviour.FAIL_AFTERWARDS:
-                told = _status(fault.status, fault.reason, fault.message)
-                self._reply(fault.status, told, fault.headers)
+                told = _status(fault.status, fault.reason, fault.message, fault.details)
+                body = fault.body if fault.raw else json.dumps(told).encode()
+                self._reply(fault.status, body, fault.headers)
             case Misbehaviour.RESET_BEFORE | Misbehaviour.RESET_AFTERWARDS:
                 self._reset()
             case Misbehaviour.HANG_BEFORE | Misbehaviour.HANG_AFTERWARDS:
@@ -261,8 +274,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _end_chunks(self) -> None:
         self.wfile.write(b"0\r\n\r\n")
 
-    def _reply(self, status: int, found: Object, headers: dict[str, str] | None = None) -> None:
-        body = json.dumps(found).encode()
+    def _reply(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self._send(status, body, {"Content-Length": str(len(body)), **(headers or {})})
 
     def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
@@ -292,7 +304,7 @@ def _split(path: str) -> tuple[str, str]:
     return "/" + "/".join(parts[:long]), "/".join(parts[long:])
 
 
-def _status(code: int, reason: str, message: str) -> Object:
+def _status(code: int, reason: str, message: str, details: Object | None = None) -> Object:
     return {
         "kind": "Status",
         "apiVersion": "v1",
@@ -300,4 +312,5 @@ def _status(code: int, reason: str, message: str) -> Object:
         "message": message,
         "reason": reason,
         "code": code,
+        "details": details or {},
     }
