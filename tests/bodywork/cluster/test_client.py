@@ -92,7 +92,7 @@ def test_no_fault_leaves_the_client_as_a_foreign_error(
 
 
 @pytest.mark.parametrize("body", JUNK)
-@pytest.mark.parametrize("call", {**READS, **WRITES}.keys() - {"version", "delete"})
+@pytest.mark.parametrize("call", sorted({**READS, **WRITES}.keys() - {"version", "delete"}))
 def test_what_is_no_object_is_no_answer(
     server: ApiServer, connect: Callable[..., Client], call: str, body: bytes
 ) -> None:
@@ -113,7 +113,7 @@ def test_reads_are_tried_again(
 
 
 @pytest.mark.parametrize("call", ["create", "replace"])
-@pytest.mark.parametrize("kind", set(Misbehaviour) - {Misbehaviour.REFUSE})
+@pytest.mark.parametrize("kind", [kind for kind in Misbehaviour if kind is not Misbehaviour.REFUSE])
 def test_a_write_whose_answer_was_lost_is_not_sent_again(
     server: ApiServer, connect: Callable[..., Client], kind: Misbehaviour, call: str
 ) -> None:

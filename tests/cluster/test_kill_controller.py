@@ -1,0 +1,139 @@
+"""kill -9 of the real controller at each request that it makes; then `--resume`.
+
+What must hold is read from the objects and the audit log, not from our own output: one Job an
+attempt, the end of a run that was never killed, nothing left over.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.cluster.fuse import Fuse, Proxy, When
+from tests.cluster.projects import Project
+from tests.cluster.site import Site
+
+Make = Callable[..., Project]
+
+
+@pytest.fixture
+def proxy(site: Site) -> Iterator[Proxy]:
+    proxy = Proxy(site.kubeconfig)
+    yield proxy
+    proxy.close()
+
+
+def batches(shop: Project, site: Site) -> str:
+    shop.workflow("a >> b, c")
+    for name in "abc":
+        shop.batch(name, f"print('{name}')")
+    shop.commit()
+    return "succeeded"
+
+
+def replaced_and_restored(shop: Project, site: Site) -> str:
+    shop.workflow("serve")
+    shop.service("serve", word="v1")
+    shop.commit()
+    assert site.workflow(shop.folder).code == 0
+    shop.workflow("serve >> check")
+    shop.service("serve", word="v2")
+    shop.batch("check", "raise SystemExit(1)")
+    shop.commit()
+    return "rolled-back"
+
+
+def run_through(proxy: Proxy, site: Site, shop: Project, fuse: Fuse) -> int:
+    """Run the workflow behind the fuse and return the exit code (-9: it was killed)."""
+    proxy.fuse = fuse
+    through = proxy.write_kubeconfig(site.folder / "through.conf")
+    arguments = ("workflow", f"--namespace={site.namespace}", str(shop.folder), "main")
+    process = site.begin(*arguments, kubeconfig=through)
+    fuse.victim = process.pid
+    process.communicate(timeout=120)
+    return process.returncode
+
+
+STEP = 1 if os.environ.get("BODYWORK_TEST_EVERY") else 7
+"""Every request is a point to die at; all of them take an hour, a spread of them minutes."""
+POINTS = [
+    (kind, number, when)
+    for kind, most in ((batches, 36), (replaced_and_restored, 50))
+    for number in range(2, most + 1, STEP)
+    for when in ("before", "after")
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "number", "when"),
+    POINTS,
+    ids=[f"{kind.__name__}-{when}-{number}" for kind, number, when in POINTS],
+)
+def test_a_killed_run_ends_as_one_that_was_never_killed(
+    site: Site,
+    project: Make,
+    proxy: Proxy,
+    kind: Callable[[Project, Site], str],
+    number: int,
+    when: When,
+) -> None:
+    shop = project("a")
+    state = kind(shop, site)
+    known = set(site.runs())
+    assert run_through(proxy, site, shop, Fuse(number, when)) == -9
+    end_it(site, shop, known)
+    judge(site, known, state)
+
+
+def end_it(place: Site, shop: Project, known: set[str]) -> None:
+    """Resume the run, or begin it where it was never put on record."""
+    fresh = set(place.runs()) - known
+    if not fresh:
+        place.workflow(shop.folder)
+        return
+    [run] = fresh
+    place.run(
+        "workflow", f"--namespace={place.namespace}", "--resume", f"--run={run}", "--take-over"
+    )
+
+
+def judge(place: Site, known: set[str], state: str) -> None:
+    runs = [run for run in place.runs() if run not in known]
+    assert len(runs) == 1
+    told = place.status(runs[0])
+    if state == "rolled-back" and told["state"] != state:
+        # It had ended when it was killed, and a resume of a failed run continues it.
+        assert told["state"] in ("failed", "rolled-back")
+    else:
+        assert told["state"] == state
+    names = Counter(job["metadata"]["name"] for job in place.get("jobs")["items"])
+    assert created(place) == names
+    assert all(count == 1 for count in created(place).values())
+    left = [
+        each["metadata"]["name"]
+        for each in place.get("configmaps", "-l", "bodywork.io/kind=source")["items"]
+        if not owned_by_service(each)
+    ]
+    assert left == []
+    if state == "rolled-back":
+        deployment = place.get("deployment", "shop--serve")
+        version = deployment["spec"]["template"]["metadata"]["annotations"]["bodywork.io/version"]
+        assert version.partition("/")[0] in known
+
+
+def created(place: Site) -> Counter[str]:
+    """Return how often each Job was created, as the API server's audit log tells."""
+    return Counter(
+        entry["objectRef"]["name"]
+        for entry in place.audit()
+        if entry["verb"] == "create"
+        and entry["objectRef"]["resource"] == "jobs"
+        and entry["responseStatus"]["code"] == 201
+    )
+
+
+def owned_by_service(found: dict[str, Any]) -> bool:
+    owners = found["metadata"].get("ownerReferences") or []
+    return any(each["kind"] == "Deployment" for each in owners)
