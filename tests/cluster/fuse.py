@@ -4,10 +4,12 @@ The controller is the real command line in a process of its own; nothing in it k
 Watches and followed logs are passed on and not counted: nothing is changed by them.
 """
 
+import contextlib
 import http.client
 import json
 import os
 import signal
+import socket
 import ssl
 import threading
 from dataclasses import dataclass, field
@@ -63,15 +65,19 @@ class Proxy:
 
     def close(self) -> None:
         self.server.shutdown()
+        for connection in list(self.server.endless):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)  # of a watch whose reader was killed
         self.server.server_close()
 
 
 class _Server(ThreadingHTTPServer):
-    daemon_threads = True
+    daemon_threads = False  # closing waits for them
 
     def __init__(self, proxy: Proxy, target: str) -> None:
         self.proxy = proxy
         self.target = target
+        self.endless: set[socket.socket] = set()
         self.context = ssl.create_default_context()
         self.context.check_hostname = False
         self.context.verify_mode = ssl.CERT_NONE  # our own test cluster, on this machine
@@ -93,23 +99,21 @@ class _Handler(BaseHTTPRequestHandler):
         if fatal and fuse.when == "before":
             self._burn(fuse)
             return
-        connection, reply = self._ask(body)
-        if fatal:
-            reply.read()
-            self._burn(fuse)
-        elif endless:
-            self._stream(reply)
-        else:
-            self._answer(reply, reply.read())
-        connection.close()
-
-    def _ask(self, body: bytes) -> tuple[http.client.HTTPSConnection, http.client.HTTPResponse]:
-        connection = http.client.HTTPSConnection(
-            self.server.target, context=self.server.context, timeout=300
-        )
-        kept = {key: value for key, value in self.headers.items() if key.lower() != "connection"}
-        connection.request(self.command, self.path, body or None, kept)
-        return connection, connection.getresponse()
+        with contextlib.closing(
+            http.client.HTTPSConnection(
+                self.server.target, context=self.server.context, timeout=300
+            )
+        ) as connection:
+            kept = {key: each for key, each in self.headers.items() if key.lower() != "connection"}
+            connection.request(self.command, self.path, body or None, kept)
+            with connection.getresponse() as reply:
+                if fatal:
+                    reply.read()
+                    self._burn(fuse)
+                elif endless:
+                    self._stream(connection.sock, reply)
+                else:
+                    self._answer(reply, reply.read())
 
     def _burn(self, fuse: Fuse) -> None:
         fuse.burn()
@@ -124,14 +128,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def _stream(self, reply: http.client.HTTPResponse) -> None:
+    def _stream(self, upstream: socket.socket, reply: http.client.HTTPResponse) -> None:
         self.send_response(reply.status)
         self.send_header("Content-Type", reply.getheader("Content-Type", ""))
         self.send_header("Connection", "close")
         self.end_headers()
-        while chunk := reply.read1(CHUNK):
-            self.wfile.write(chunk)
-            self.wfile.flush()
+        self.server.endless.add(upstream)
+        try:
+            while chunk := reply.read1(CHUNK):
+                self.wfile.write(chunk)
+                self.wfile.flush()
+        finally:
+            self.server.endless.discard(upstream)
         self.close_connection = True
 
     def log_message(self, *arguments: object) -> None:

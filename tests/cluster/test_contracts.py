@@ -1,7 +1,4 @@
-"""The contracts of stores and of the API server's semantics, on a real API server.
-
-Under the rights that people have: what a store needs, the shipped Role grants.
-"""
+"""The contracts of stores and of the API server's semantics, on a real API server."""
 
 from collections.abc import Iterator
 
@@ -19,22 +16,24 @@ LABELS = {"app.kubernetes.io/managed-by": "tests"}
 
 
 @pytest.fixture
-def client(site: Site) -> Iterator[Client]:
-    client = Client.connect(kubeconfig=site.kubeconfig)
-    yield client
-    client.close()
-
-
-@pytest.fixture
 def space(site: Site) -> str:
     return site.namespace
 
 
 class TestRealServer(ApiContract):
-    pass
+    @pytest.fixture
+    def client(self, site: Site) -> Iterator[Client]:
+        client = Client.connect(kubeconfig=site.cluster.kubeconfig)
+        yield client
+        client.close()
 
 
 class TestConfigMapStore(StoreContract):
+    """Under the rights that a controller has: what a store needs, the shipped Role grants."""
+
     @pytest.fixture
-    def store(self, client: Client, space: str) -> CheckpointStore:
-        return ConfigMapStore(ClusterObjects(client, space, "api/v1", "configmaps"), LABELS)
+    def store(self, site: Site) -> Iterator[CheckpointStore]:
+        client = Client.connect(kubeconfig=site.kubeconfig)
+        objects = ClusterObjects(client, site.namespace, "api/v1", "configmaps")
+        yield ConfigMapStore(objects, LABELS)
+        client.close()
