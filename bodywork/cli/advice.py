@@ -4,12 +4,13 @@ import os
 import shlex
 from collections.abc import Mapping
 
+from bodywork.cli.contexts import typed_options
 from bodywork.cli.wiring import DEFAULT_NAMESPACE, Place
 
 
 def command(place: Place, *words: str, environ: Mapping[str, str] = os.environ) -> str:
     """Return `bodywork …` for this place, ready to be pasted into a shell."""
-    where = []
+    where = typed_options()
     if place.engine_name != environ.get("BODYWORK_ENGINE", "kubernetes"):
         where.append(f"--engine={place.engine_name}")
     if place.namespace != environ.get("BODYWORK_NAMESPACE", DEFAULT_NAMESPACE):

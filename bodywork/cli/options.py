@@ -1,36 +1,63 @@
 """Options that several commands share."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import click
+
+from bodywork.cli.contexts import chosen_cluster
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def place(command: F) -> F:
-    """Add --namespace and --engine, given to the command as `namespace` and `engine`."""
+    """Add --namespace to what `engine` adds; the command gets `namespace` and `engine`."""
     namespace = click.option(
         "-n",
         "--namespace",
         metavar="NS",
         envvar="BODYWORK_NAMESPACE",
         default="",
-        help="Namespace to work in; else $BODYWORK_NAMESPACE, else `default` with --engine local.",
+        help="Namespace to work in; else $BODYWORK_NAMESPACE, else the context's, else `default`.",
     )
     return namespace(engine(command))
 
 
 def engine(command: F) -> F:
-    """Add --engine alone."""
-    return click.option(
-        "--engine",
-        type=click.Choice(["kubernetes", "local"]),
-        envvar="BODYWORK_ENGINE",
-        default="kubernetes",
-        help="Where stages run: on a cluster, or as processes on this machine; "
-        "else $BODYWORK_ENGINE, else kubernetes.",
-    )(command)
+    """Add --engine, given to the command; and --context and --kubeconfig, which hold for it."""
+
+    @wraps(command)
+    def on_chosen_cluster(*, context: str, kubeconfig: str | None, **given: Any) -> Any:
+        with chosen_cluster(given["engine"], context, kubeconfig or ""):
+            return command(**given)
+
+    for decorate in (
+        click.option(
+            "--kubeconfig",
+            type=click.Path(exists=True, dir_okay=False, readable=True),
+            metavar="PATH",
+            help="Configuration of clusters; else $KUBECONFIG, else ~/.kube/config, else the "
+            "pod's own account.",
+        ),
+        click.option(
+            "--context",
+            default="",
+            metavar="NAME",
+            help="Which cluster of the kubeconfig, and as whom; else $BODYWORK_CONTEXT, else its "
+            "current context.",
+        ),
+        click.option(
+            "--engine",
+            type=click.Choice(["kubernetes", "local"]),
+            envvar="BODYWORK_ENGINE",
+            default="kubernetes",
+            help="Where stages run: on a cluster, or as processes on this machine; "
+            "else $BODYWORK_ENGINE, else kubernetes.",
+        ),
+    ):
+        command_with_options = decorate(on_chosen_cluster)
+    return cast(F, command_with_options)
 
 
 def output(*forms: str) -> Callable[[F], F]:
