@@ -1,14 +1,13 @@
 """`bodywork secret`: credentials that stages get as environment variables."""
 
-import sys
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from bodywork.cli import options
-from bodywork.errors import NotFound, UsageError
+from bodywork.errors import NotFound
 
 if TYPE_CHECKING:
     from bodywork.cli.wiring import Place
@@ -18,7 +17,9 @@ SCHEMA = 1
 _EPILOG = """\b
 Examples:
   bodywork secret create -n shop --name=store --data USER=ada PASSWORD=x=1
-  bodywork secret create -n shop --name=key --data-file KEY=id_ed25519
+  bodywork secret create -n shop --name=key --from-file KEY=id_ed25519
+  bodywork secret create -n shop --name=store --from-env-file .env
+  bodywork secret create -n shop --name=store --from-file PASSWORD=-
   bodywork secret update -n shop --name=store --data PASSWORD=y
   bodywork secret display -n shop
   bodywork secret delete -n shop --name=store"""
@@ -34,25 +35,50 @@ def secret() -> None:
 
 
 def _data(command: F) -> F:
-    """Add --data, which takes all words up to the next option, and --data-file."""
+    """Add the ways to give keys and values; the command gets what they come to as `data`."""
+
+    @wraps(command)
+    def with_data(
+        *,
+        pairs: tuple[str, ...],
+        more: tuple[str, ...],
+        files: tuple[str, ...],
+        env_files: tuple[str, ...],
+        **given: Any,
+    ) -> Any:
+        from bodywork.cli.secret_data import read_data
+
+        return command(data=read_data((*pairs, *more), files, env_files), **given)
+
     for decorate in (
         click.argument("more", nargs=-1, metavar="[KEY=VALUE]..."),
         click.option(
+            "--from-env-file",
+            "env_files",
+            multiple=True,
+            metavar="PATH",
+            help="A file with a line KEY=VALUE for each key (- is stdin): comments begin with #, "
+            "values may stand in quotes.",
+        ),
+        click.option(
+            "--from-file",
+            "--data-file",
+            "files",
+            multiple=True,
+            metavar="KEY=PATH",
+            help="A key whose value is the text of a file, so that it stands in no shell history; "
+            "KEY=- reads stdin, or asks at a terminal.",
+        ),
+        click.option(
             "--data",
+            "pairs",
             multiple=True,
             metavar="KEY=VALUE",
             help="A key and its value; more may follow, separated by spaces.",
         ),
-        click.option(
-            "--data-file",
-            multiple=True,
-            metavar="KEY=PATH",
-            help="A key whose value is read from a file (- is stdin), so that it stands in no "
-            "shell history.",
-        ),
     ):
-        command = decorate(command)
-    return command
+        decorate(with_data)
+    return cast(F, with_data)
 
 
 _NAME = click.option("--name", required=True, help="The secret's name.")
@@ -62,17 +88,10 @@ _NAME = click.option("--name", required=True, help="The secret's name.")
 @options.place
 @_NAME
 @_data
-def create(
-    engine: str,
-    namespace: str,
-    name: str,
-    data: tuple[str, ...],
-    more: tuple[str, ...],
-    data_file: tuple[str, ...],
-) -> None:
+def create(engine: str, namespace: str, name: str, data: Mapping[str, str]) -> None:
     """Store a new secret."""
     place = _open(engine, namespace)
-    place.administration.create_secret(place.namespace, name, read_data((*data, *more), data_file))
+    place.administration.create_secret(place.namespace, name, data)
     click.echo(f"secret={name} created in namespace={place.namespace}")
 
 
@@ -80,17 +99,10 @@ def create(
 @options.place
 @_NAME
 @_data
-def update(
-    engine: str,
-    namespace: str,
-    name: str,
-    data: tuple[str, ...],
-    more: tuple[str, ...],
-    data_file: tuple[str, ...],
-) -> None:
+def update(engine: str, namespace: str, name: str, data: Mapping[str, str]) -> None:
     """Set keys of a secret; its other keys stay."""
     place = _open(engine, namespace)
-    place.administration.update_secret(place.namespace, name, read_data((*data, *more), data_file))
+    place.administration.update_secret(place.namespace, name, data)
     click.echo(f"secret={name} updated in namespace={place.namespace}")
 
 
@@ -120,51 +132,6 @@ def display(engine: str, namespace: str, name: str, reveal: bool, form: str) -> 
         )
     shown = {each: found[each] for each in sorted(found) if name in ("", each)}
     click.echo(_as_json(shown, reveal) if form == "json" else _as_table(shown, reveal))
-
-
-def read_data(pairs: Iterable[str], files: Iterable[str]) -> Mapping[str, str]:
-    """Return the keys and values of the arguments.
-
-    Raises:
-        UsageError: there are none, one is not of the form KEY=VALUE, or a key comes twice. The
-            message names keys only: what was typed in place of one may be a secret.
-    """
-    found: dict[str, str] = {}
-    for pair in pairs:
-        _put(found, *_split(pair, "--data", "KEY=VALUE"))
-    for pair in files:
-        key, path = _split(pair, "--data-file", "KEY=PATH")
-        _put(found, key, _read(path))
-    if not found:
-        raise UsageError("there is nothing to store", hint="give --data KEY=VALUE")
-    return found
-
-
-def _split(pair: str, option: str, form: str) -> tuple[str, str]:
-    key, equals, value = pair.partition("=")
-    if not equals or not key.isidentifier() or not key.isascii():
-        what = f"the key {key}" if equals else "a word"
-        raise UsageError(
-            f"{option}: {what} is not of the form {form}",
-            hint="a key is the name of an environment variable: letters, digits and _; "
-            "quote values that have spaces",
-        )
-    return key, value
-
-
-def _put(found: dict[str, str], key: str, value: str) -> None:
-    if key in found:
-        raise UsageError(f"the key {key} is given twice")
-    found[key] = value
-
-
-def _read(path: str) -> str:
-    if path == "-":
-        return sys.stdin.read()
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not UTF-8 text") from error
 
 
 def _open(engine: str, namespace: str) -> "Place":
