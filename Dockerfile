@@ -30,9 +30,11 @@ RUN if ! command -v git >/dev/null || ! command -v ssh >/dev/null; then \
         apt-get install --yes --no-install-recommends git openssh-client ca-certificates && \
         rm -rf /var/lib/apt/lists/*; \
     fi
+# ssh wants to find the user that it runs as.
+RUN useradd --uid 10001 --home-dir /tmp --no-create-home --shell /usr/sbin/nologin bodywork
 COPY --from=installed /opt/bodywork /opt/bodywork
 RUN ln -s /opt/bodywork/bin/bodywork /opt/bodywork/bin/uv /usr/local/bin/
-ENV PYTHONUNBUFFERED=1
+ENV HOME=/tmp PYTHONUNBUFFERED=1
 USER 10001:10001
 WORKDIR /tmp
 ENTRYPOINT ["bodywork"]

@@ -39,8 +39,8 @@ class KubernetesPlace:
     engine_name = "kubernetes"
 
     def __init__(self, namespace: str) -> None:
-        self._client = connect(QUICK, time.sleep)
-        name = namespace or self._client.namespace or wiring.DEFAULT_NAMESPACE
+        self.client = connect(QUICK, time.sleep)
+        name = namespace or self.client.namespace or wiring.DEFAULT_NAMESPACE
         if fault := problem_with_label(name):
             raise UsageError(f"the namespace {name!r} {fault}")
         self.namespace = Namespace(name)
@@ -48,19 +48,19 @@ class KubernetesPlace:
     @cached_property
     def store(self) -> ConfigMapStore:
         """The records of the runs: ConfigMaps of the namespace."""
-        return self._store(self._client)
+        return self._store(self.client)
 
     @cached_property
     def administration(self) -> "Administration":
         """Namespaces, secrets and services of the cluster."""
         from bodywork.cluster.administration import ClusterAdministration
 
-        return ClusterAdministration(self._client)
+        return ClusterAdministration(self.client)
 
     def require(self) -> None:
         """Raise `NotFound` where the namespace is not there."""
         try:
-            self._client.get(paths.namespace(self.namespace))
+            self.client.get(paths.namespace(self.namespace))
         except NotFound:
             raise wiring.missing_namespace(self.namespace) from None
         except Forbidden:
@@ -68,7 +68,7 @@ class KubernetesPlace:
 
     def engine(self) -> KubernetesEngine:
         """Return an engine to look with."""
-        return self._engine(self._client, self.store)
+        return self._engine(self.client, self.store)
 
     @contextmanager
     def controller(
@@ -107,7 +107,7 @@ class KubernetesPlace:
         """Return who signed the run's lease; whether it lives, its lease tells only with time."""
         from bodywork.workflow.status import ControllerStatus
 
-        leases = self._leases(self._client, self.store)
+        leases = self._leases(self.client, self.store)
         holder = leases.read(run)
         if holder is None:
             return None

@@ -1,29 +1,83 @@
 """`bodywork cronjob`: schedules, which only a cluster keeps."""
 
-from typing import NoReturn
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bodywork.cli import options
-from bodywork.errors import Unsupported
+from bodywork.cli.exits import tell
+from bodywork.errors import NotFound, Unsupported
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from bodywork.cli.cluster_place import KubernetesPlace
+    from bodywork.cluster.cron_manifests import CronJob
+    from bodywork.cluster.cronjobs import CronJobs
 
 _EPILOG = """\b
 Examples:
-  bodywork cronjob create -n shop --name=shop --schedule="0 3 * * *" \\
+  bodywork cronjob create -n shop --name=shop --schedule="0 3 * * mon-fri" \\
     --git-repo-url=https://github.com/ada/shop --git-repo-branch=main
   bodywork cronjob display -n shop
+  bodywork cronjob update -n shop --name=shop --time-zone=Europe/Berlin
   bodywork cronjob history -n shop --name=shop
-  bodywork cronjob logs -n shop --name=shop-1605214260
+  bodywork cronjob logs -n shop --name=shop-29389821 --follow
   bodywork cronjob delete -n shop --name=shop
 
 \b
 Without a cluster, let this machine's own cron run
   bodywork workflow --engine local GIT_REPO_URL GIT_REPO_BRANCH"""
-_ANYTHING = {"ignore_unknown_options": True, "allow_extra_args": True}
 _HINT = (
     "this machine's own cron can run `bodywork workflow --engine local GIT_REPO_URL "
     "GIT_REPO_BRANCH`; on a cluster, cronjobs are Kubernetes CronJobs"
 )
+_FIELDS = {"git_repo_url": "repository", "git_repo_branch": "reference"}
+"""What an option is called in a `CronJob`, where it is not the same."""
+
+
+def _settings(*, needed: bool) -> "Callable[[options.F], options.F]":
+    """Add the options that describe a schedule, given to the command as a mapping."""
+    made = (
+        click.option(
+            "--schedule",
+            required=needed,
+            metavar="CRON",
+            help='Five fields, such as "0,15,30,45 * * * *", or @hourly, @daily, @weekly, …',
+        ),
+        click.option("--git-repo-url", required=needed, metavar="URL", help="The project."),
+        click.option("--git-repo-branch", required=needed, metavar="BRANCH", help="Or a tag."),
+        click.option(
+            "--retries",
+            type=click.IntRange(0, 100),
+            help="How often a run that failed is tried again; what succeeded is kept. Default: 0.",
+        ),
+        click.option(
+            "--time-zone", metavar="ZONE", help="Such as Europe/Berlin. Default: Etc/UTC."
+        ),
+        click.option(
+            "--on-unfinished",
+            type=click.Choice(["resume", "skip", "supersede"]),
+            help="What a tick does where the branch's last run is unfinished: go on with it, leave "
+            "it, or cancel it and begin a new one. Default: resume.",
+        ),
+        click.option(
+            "--suspend/--no-suspend", "suspended", default=None, help="Keep it, but do not tick."
+        ),
+        click.option("--image", help="The controller's. Default: that of Bodywork."),
+    )
+
+    def decorate(command: options.F) -> options.F:
+        for each in reversed(made):
+            command = each(command)
+        return command
+
+    return decorate
+
+
+_NAME = click.option("--name", required=True, help="The cronjob's name.")
 
 
 @click.group(epilog=_EPILOG)
@@ -31,44 +85,146 @@ def cronjob() -> None:
     """Schedule workflows (on a cluster)."""
 
 
-def _refuse(engine: str) -> NoReturn:
-    """Say that this cannot be done, and what can."""
-    from bodywork.cli.wiring import open_place
-
-    open_place(engine, "")
-    raise Unsupported("the local engine keeps no schedules", hint=_HINT)
-
-
-@cronjob.command("create", epilog=_EPILOG, context_settings=_ANYTHING)
+@cronjob.command(epilog=_EPILOG)
 @options.place
-def create(engine: str, namespace: str) -> None:
-    """Run a workflow at certain times."""
-    _refuse(engine)
+@_NAME
+@_settings(needed=True)
+def create(engine: str, namespace: str, name: str, **given: Any) -> None:
+    """Run a workflow at certain times.
+
+    The controller runs in the cluster; where its pod dies, a new one goes on with the same run.
+    """
+    from bodywork.cli.cron_shapes import checked
+    from bodywork.cluster.cron_manifests import CronJob
+
+    place = _open(engine, namespace)
+    new = checked(CronJob(name=name, **_given(given)))
+    _schedules(place).create(new)
+    click.echo(f"cronjob={name} created in namespace={place.namespace}")
+    _tell_next_times(new)
 
 
-@cronjob.command("display", epilog=_EPILOG, context_settings=_ANYTHING)
+@cronjob.command(epilog=_EPILOG)
 @options.place
-def display(engine: str, namespace: str) -> None:
+@_NAME
+@_settings(needed=False)
+def update(engine: str, namespace: str, name: str, **given: Any) -> None:
+    """Change a schedule; what is not named stays, and so does a run that is at work."""
+    from bodywork.cli.cron_shapes import checked
+
+    changes = _given(given)
+    if not changes:
+        raise click.UsageError("nothing to change: give --schedule, --retries, --suspend, …")
+    place = _open(engine, namespace)
+    new = _schedules(place).update(name, lambda old: checked(replace(old, **changes)))
+    click.echo(f"cronjob={name} updated in namespace={place.namespace}")
+    _tell_next_times(new)
+
+
+@cronjob.command(epilog=_EPILOG)
+@options.place
+@click.option("--name", default="", help="Only this cronjob, with all that there is to say.")
+@options.output("table", "json")
+def display(engine: str, namespace: str, name: str, form: str) -> None:
     """List the schedules of a namespace."""
-    _refuse(engine)
+    from bodywork.cli.cron_shapes import render_cronjob, render_cronjobs
+
+    schedules = _schedules(_open(engine, namespace))
+    if name:
+        click.echo(render_cronjob(schedules.get(name), form, _now()))
+        return
+    found = schedules.all(lambda text: tell(text, label="warning"))
+    click.echo(render_cronjobs(found, form, _now()))
 
 
-@cronjob.command("history", epilog=_EPILOG, context_settings=_ANYTHING)
+@cronjob.command(epilog=_EPILOG)
 @options.place
-def history(engine: str, namespace: str) -> None:
-    """List the runs that a schedule has begun."""
-    _refuse(engine)
+@_NAME
+@options.output("table", "json")
+def history(engine: str, namespace: str, name: str, form: str) -> None:
+    """List the runs that a schedule has begun, the newest first.
+
+    JOB_NAME is the run's name as well: `bodywork status JOB_NAME` tells all about it.
+    """
+    from bodywork.cli.cron_shapes import render_history
+
+    click.echo(render_history(_schedules(_open(engine, namespace)).history(name), form))
 
 
-@cronjob.command("logs", epilog=_EPILOG, context_settings=_ANYTHING)
+@cronjob.command(epilog=_EPILOG)
 @options.place
-def logs(engine: str, namespace: str) -> None:
-    """Show the controller's log of a scheduled run."""
-    _refuse(engine)
+@click.option("--name", required=True, help="The job's, as `bodywork cronjob history` shows it.")
+@click.option("-f", "--follow", is_flag=True, help="Go on until the run has ended.")
+def logs(engine: str, namespace: str, name: str, follow: bool) -> None:
+    """Show the controller's log of a scheduled run, with those of its stages.
+
+    Where there is no namespace of the name given, but a job of the name in another one, that is
+    shown.
+    """
+    from bodywork.cluster.cron_logs import TickLogs, namespace_of
+    from bodywork.model.names import Namespace
+
+    place = _open(engine, namespace, require=False)
+    home = place.namespace
+    try:
+        place.require()
+    except NotFound:
+        home = Namespace(namespace_of(place.client, home, name))
+        tell(f"the job is in namespace {home}", label="note")
+    pod = ""
+    for line in TickLogs(place.client, home).read(name, follow=follow):
+        if pod not in ("", line.pod):
+            tell(f"pod {pod} ended; pod {line.pod} went on with the run", label="note")
+        pod = line.pod
+        click.echo(line.text)
 
 
-@cronjob.command("delete", epilog=_EPILOG, context_settings=_ANYTHING)
+@cronjob.command(epilog=_EPILOG)
 @options.place
-def delete(engine: str, namespace: str) -> None:
-    """Remove a schedule."""
-    _refuse(engine)
+@_NAME
+def delete(engine: str, namespace: str, name: str) -> None:
+    """Remove a schedule and its jobs; the records of its runs stay."""
+    place = _open(engine, namespace)
+    ended = _schedules(place).delete(name)
+    click.echo(f"cronjob={name} deleted from namespace={place.namespace}")
+    for each in ended:
+        tell(f"its job {each} was at work; `bodywork cancel {each}` ends its stages", label="note")
+
+
+def _open(engine: str, namespace: str, *, require: bool = True) -> "KubernetesPlace":
+    if engine != "kubernetes":
+        raise Unsupported("the local engine keeps no schedules", hint=_HINT)
+    from bodywork.cli.cluster_place import KubernetesPlace
+
+    place = KubernetesPlace(namespace)
+    if require:
+        place.require()
+    return place
+
+
+def _schedules(place: "KubernetesPlace") -> "CronJobs":
+    from bodywork.cluster.cronjobs import CronJobs
+
+    return CronJobs(place.client, place.namespace)
+
+
+def _given(options_given: dict[str, Any]) -> dict[str, Any]:
+    """Return what was given, by the names of a `CronJob`."""
+    return {
+        _FIELDS.get(name, name): value for name, value in options_given.items() if value is not None
+    }
+
+
+def _tell_next_times(cronjob: "CronJob") -> None:
+    from bodywork.cli.cron_shapes import next_times, render_times
+
+    if times := next_times(cronjob, _now()):
+        click.echo(f"next times: {render_times(times)}")
+    elif cronjob.suspended:
+        click.echo("suspended: it does not tick until `bodywork cronjob update … --no-suspend`")
+
+
+def _now() -> "datetime":
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC)

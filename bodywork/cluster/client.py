@@ -99,6 +99,11 @@ class Client:
         """The namespace that the context names, "" for none."""
         return self._transport.access.namespace
 
+    @property
+    def origin(self) -> str:
+        """Where the address and our credentials come from, for people."""
+        return self._transport.access.origin
+
     def close(self) -> None:
         """Let go of idle connections; the next request would open a new one."""
         self._transport.close()

@@ -28,11 +28,13 @@ class Access:
     Attributes:
         configuration: the official client's; it renews tokens when they are asked for.
         namespace: the one that the context names, "" for none.
+        origin: where both come from, for people.
         agent: what we call ourselves in the server's audit log.
     """
 
     configuration: Configuration
     namespace: str = ""
+    origin: str = ""
     agent: str = f"bodywork/{__version__}"
 
     @property
@@ -103,7 +105,8 @@ def _from_files(files: str, context: str) -> Access:
     except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise UsageError(f"the kubeconfig {files} cannot be read: {_one_line(error)}") from None
     chosen = next((each for each in known if each["name"] == context), active)
-    return Access(configuration, str((chosen.get("context") or {}).get("namespace") or ""))
+    origin = f"context {chosen['name']} of {files}"
+    return Access(configuration, str((chosen.get("context") or {}).get("namespace") or ""), origin)
 
 
 def _from_pod() -> Access:
@@ -115,10 +118,11 @@ def _from_pod() -> Access:
         raise EngineUnavailable(
             f"the pod's service account cannot be used: {_one_line(error)}"
         ) from None
+    origin = "the pod's own service account"
     try:
-        return Access(configuration, POD_NAMESPACE.read_text("utf-8").strip())
+        return Access(configuration, POD_NAMESPACE.read_text("utf-8").strip(), origin)
     except OSError:
-        return Access(configuration)
+        return Access(configuration, "", origin)
 
 
 def _header(value: str, server: str) -> str:

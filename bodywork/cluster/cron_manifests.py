@@ -21,7 +21,7 @@ from datetime import datetime
 from typing import Any
 
 from bodywork.cluster import labels, restricted
-from bodywork.cluster.manifests import SSH_KEY, SSH_KEY_SECRET, StageSource
+from bodywork.cluster.manifests import SSH_VARIABLES, StageSource, ssh_variables
 from bodywork.errors import UsageError
 from bodywork.model.images import CONTROLLER_IMAGE
 from bodywork.model.names import GIVEN_LENGTH, problem_with_label
@@ -140,7 +140,7 @@ def change_cron_job(found: Mapping[str, Any], cronjob: CronJob) -> Manifest:
     new = build_cron_job(cronjob, found["metadata"]["namespace"])["spec"]
     changed["spec"] |= {key: new[key] for key in ("schedule", "timeZone", "suspend")}
     old_container, new_container = (_container(spec) for spec in (changed["spec"], new))
-    ours = {each["name"] for each in [*new_container["env"], {"name": SSH_KEY}]}
+    ours = {*SSH_VARIABLES, *(each["name"] for each in new_container["env"])}
     others = [each for each in old_container.get("env") or () if each["name"] not in ours]
     old_container |= {key: new_container[key] for key in ("image", "args")}
     old_container["env"] = [*new_container["env"], *others]
@@ -251,8 +251,7 @@ def _variables(cronjob: CronJob) -> list[Manifest]:
         for name, path in fields.items()
     ]
     if StageSource(cronjob.repository, cronjob.reference, "").over_ssh:
-        key = {"name": SSH_KEY_SECRET, "key": SSH_KEY, "optional": True}
-        found.append({"name": SSH_KEY, "valueFrom": {"secretKeyRef": key}})
+        found += ssh_variables()
     return found
 
 

@@ -18,7 +18,7 @@ Manifest = dict[str, Any]
 
 SERVICE_ACCOUNT = "bodywork-jobs-and-deployments"
 SSH_KEY_SECRET = "ssh-github-private-key"  # noqa: S105  (a name)
-SSH_KEY = "BODYWORK_GITHUB_SSH_PRIVATE_KEY"
+SSH_VARIABLES = ("BODYWORK_GITHUB_SSH_PRIVATE_KEY", "BODYWORK_SSH_KNOWN_HOSTS")
 CONTAINER = "stage"
 PORT_NAME = "stage"
 SOURCE_FOLDER = "/bodywork/source"
@@ -148,7 +148,8 @@ def build_service(attempt: StageRun, port: int) -> Manifest:
         "spec": {
             "type": "ClusterIP",
             "selector": selector_of(attempt),
-            "ports": [{"name": PORT_NAME, "port": port, "targetPort": PORT_NAME}],
+            # Without a name, so that `services/NAME/proxy` of the API server finds it.
+            "ports": [{"port": port, "targetPort": PORT_NAME}],
         },
     }
 
@@ -236,8 +237,13 @@ def _secrets(stage: Stage, source: StageSource) -> list[Manifest]:
         for each in stage.secrets
     ]
     if source.over_ssh:
-        found.append(_from_secret(SSH_KEY, SSH_KEY_SECRET, SSH_KEY, optional=True))
+        found += ssh_variables()
     return found
+
+
+def ssh_variables() -> list[Manifest]:
+    """Return what a pod gets to fetch over SSH: the key, and the hosts beside the well-known."""
+    return [_from_secret(each, SSH_KEY_SECRET, each, optional=True) for each in SSH_VARIABLES]
 
 
 def _from_secret(variable: str, secret: str, key: str, *, optional: bool) -> Manifest:

@@ -71,6 +71,11 @@ _RULES = (
         "to the agent (`ssh-add -l` lists them)",
     ),
     _Rule(
+        r"No user exists for uid",
+        "ssh needs a user of its own number in /etc/passwd, and this image has none",
+        "add one to the image of DOCKER_IMAGE: RUN useradd --uid 10001 --home-dir /tmp bodywork",
+    ),
+    _Rule(
         r"cannot run ssh|ssh: not found|ssh: No such file",
         "ssh is not installed, and {text} needs it",
         "install the OpenSSH client, or use an https:// address",

@@ -32,9 +32,10 @@ def cluster(request: pytest.FixtureRequest) -> Cluster:
     told = dict(line.split(maxsplit=1) for line in _cluster("status").splitlines()[:1])
     assert told["tier"] == "node"
     state = Path(_cluster("up").partition("KUBECONFIG=")[2].strip()).parent
-    return Cluster(
-        str(state / "admin.conf"), state / "log" / "audit.log", _cluster("image").strip()
-    )
+    image = _cluster("image").strip()
+    cache = os.environ.get("BODYWORK_TEST_CACHE") or Path.home() / ".cache" / "bodywork-tests"
+    audit = state / "log" / "audit.log"
+    return Cluster(str(state / "admin.conf"), audit, image, authority=Path(cache, "authority"))
 
 
 def _cluster(*arguments: str) -> str:

@@ -24,12 +24,14 @@ class Cluster:
         audit_log: of the API server; None where it cannot be read.
         image: this project's, as pods may name it.
         gateway: where pods reach this machine.
+        authority: folder with an authority that pods trust, for servers at the gateway.
     """
 
     kubeconfig: str
     audit_log: Path | None
     image: str
     gateway: str = "10.88.0.1"
+    authority: Path | None = None
 
     def kubectl(self, *arguments: str, stdin: str = "") -> str:
         """Run kubectl as administrator and return what it prints."""
@@ -70,6 +72,7 @@ class Site:
     namespace: str = field(default_factory=lambda: f"t-{uuid.uuid4().hex[:8]}")
     started: "list[subprocess.Popen[str]]" = field(default_factory=list)
     kubeconfig: str = ""
+    variables: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         made = self.run("setup-namespace", self.namespace, kubeconfig=self.cluster.kubeconfig)
@@ -125,7 +128,8 @@ class Site:
     def environment(self, kubeconfig: str = "") -> dict[str, str]:
         """Return the environment of a command."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith("BODYWORK_")}
-        return {**kept, "KUBECONFIG": kubeconfig or self.kubeconfig, "HOME": str(self.folder)}
+        own = {"KUBECONFIG": kubeconfig or self.kubeconfig, "HOME": str(self.folder)}
+        return {**kept, **own, **self.variables}
 
     def audit(self) -> Iterator[dict[str, Any]]:
         """Yield the audit log's entries about this namespace, as far as our person made them."""

@@ -63,7 +63,7 @@ STEP = 1 if os.environ.get("BODYWORK_TEST_EVERY") else 7
 """Every request is a point to die at; all of them take an hour, a spread of them minutes."""
 POINTS = [
     (kind, number, when)
-    for kind, most in ((batches, 29), (replaced_and_restored, 43))
+    for kind, most in ((batches, 26), (replaced_and_restored, 42))
     for number in range(2, most + 1, STEP)
     for when in ("before", "after")
 ]

@@ -8,6 +8,7 @@ import base64
 import contextlib
 import http.server
 import os
+import shutil
 import ssl
 import subprocess
 import threading
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 
+LOOPBACK = "127.0.0.1"
 USER, PASSWORD = "ada", "s3cr:t@/ %"
 
 
@@ -27,6 +29,7 @@ class HttpsServer:
         authority: file with the certificate of the authority (for GIT_SSL_CAINFO).
         refuse: a status to answer with instead of serving; None to serve.
         silent: set, to take requests and never answer them, until it is cleared.
+        name: the host's, in its addresses.
         seen: paths asked for; `asked` is set with the first.
     """
 
@@ -35,24 +38,33 @@ class HttpsServer:
     port: int = 0
     refuse: HTTPStatus | None = None
     silent: bool = False
+    name: str = "localhost"
     stopped: threading.Event = field(default_factory=threading.Event)
     seen: list[str] = field(default_factory=list)
     asked: threading.Event = field(default_factory=threading.Event)
 
     def url(self, path: str, userinfo: str = "") -> str:
         """Return the address of a repository, given relative to the root."""
-        return f"https://{userinfo}{'@' if userinfo else ''}localhost:{self.port}/{path}"
+        return f"https://{userinfo}{'@' if userinfo else ''}{self.name}:{self.port}/{path}"
 
 
 @contextlib.contextmanager
-def https_server(root: Path, certificates: Path) -> Iterator[HttpsServer]:
-    """Serve the repositories under `root` until the context ends."""
-    make_certificates(certificates)
+def https_server(
+    root: Path, certificates: Path, address: str = LOOPBACK, authority: Path | None = None
+) -> Iterator[HttpsServer]:
+    """Serve the repositories under `root` until the context ends.
+
+    `authority` is a folder with an authority's `authority.pem` and `.key`, for clients that trust
+    it already; else a new one is made.
+    """
+    make_certificates(certificates, address, authority)
     served = HttpsServer(root, certificates / "authority.pem")
+    if address != LOOPBACK:
+        served.name = address
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates / "server.pem", certificates / "server.key")
     handler = type("Handler", (_Handler,), {"served": served})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with http.server.ThreadingHTTPServer((address, 0), handler) as server:
         # The handshake is left to each request's own thread.
         server.socket = context.wrap_socket(
             server.socket, server_side=True, do_handshake_on_connect=False
@@ -68,20 +80,24 @@ def https_server(root: Path, certificates: Path) -> Iterator[HttpsServer]:
             thread.join()
 
 
-def make_certificates(folder: Path) -> None:
-    """Make an authority and a certificate of it for localhost."""
+def make_certificates(folder: Path, address: str = LOOPBACK, authority: Path | None = None) -> None:
+    """Make an authority, where none is given, and a certificate of it for localhost."""
     folder.mkdir(parents=True)
-    _openssl(
-        folder,
-        *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
-        *("-keyout", "authority.key", "-out", "authority.pem", "-subj", "/CN=Throw-away"),
-    )
+    if authority is None:
+        _openssl(
+            folder,
+            *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-keyout", "authority.key", "-out", "authority.pem", "-subj", "/CN=Throw-away"),
+        )
+    else:
+        for name in ("authority.key", "authority.pem"):
+            shutil.copy(authority / name, folder / name)
     _openssl(
         folder,
         *("req", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key"),
         *("-out", "server.csr", "-subj", "/CN=localhost"),
     )
-    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    (folder / "names").write_text(f"subjectAltName=DNS:localhost,IP:{address}\n")
     _openssl(
         folder,
         *("x509", "-req", "-in", "server.csr", "-CA", "authority.pem", "-days", "2"),

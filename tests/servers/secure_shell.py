@@ -1,4 +1,4 @@
-"""A real OpenSSH server on a loopback port, with host keys of its own and one user: us.
+"""A real OpenSSH server on a port of this machine, with host keys of its own and one user: us.
 
 It serves what git asks for (`git-upload-pack PATH`) to whoever holds the client key.
 """
@@ -13,6 +13,8 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +32,11 @@ class SshServer:
     key: str
     stranger: str
     known_hosts: str
+    address: str = LOOPBACK
 
     def url(self, repository: Path) -> str:
         """Return the address of a repository in this machine's file system."""
-        return f"ssh://{self.user}@127.0.0.1:{self.port}{repository}"
+        return f"ssh://{self.user}@{self.address}:{self.port}{repository}"
 
 
 def find_sshd() -> str | None:
@@ -45,7 +48,9 @@ def find_sshd() -> str | None:
 
 
 @contextlib.contextmanager
-def ssh_server(folder: Path, host_key: str = "ed25519") -> Iterator[SshServer]:
+def ssh_server(
+    folder: Path, host_key: str = "ed25519", address: str = LOOPBACK
+) -> Iterator[SshServer]:
     """Run a server that keeps all its files in `folder`; it is gone when the context ends."""
     sshd = find_sshd()
     assert sshd is not None
@@ -54,8 +59,8 @@ def ssh_server(folder: Path, host_key: str = "ed25519") -> Iterator[SshServer]:
         kind = host_key if name == "host" else "ed25519"
         make = ("ssh-keygen", "-q", "-t", kind, "-N", "", "-C", name, "-f", str(folder / name))
         subprocess.run(make, check=True)
-    port = free_port()
-    (folder / "config").write_text(_configuration(folder, port))
+    port = free_port(address)
+    (folder / "config").write_text(_configuration(folder, address, port))
     if os.getuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)  # where sshd separates its privileges
     command = [sshd, "-D", "-e", "-f", str(folder / "config")]
@@ -64,31 +69,32 @@ def ssh_server(folder: Path, host_key: str = "ed25519") -> Iterator[SshServer]:
         subprocess.Popen(command, stderr=log, stdin=subprocess.DEVNULL) as process,
     ):
         try:
-            _wait_until_it_listens(port, process, folder / "log")
+            wait_until_it_listens((address, port), process, folder / "log")
             public = " ".join((folder / "host.pub").read_text().split()[:2])
             yield SshServer(
                 port,
                 getpass.getuser(),
                 (folder / "client").read_text(),
                 (folder / "stranger").read_text(),
-                f"[127.0.0.1]:{port} {public}",
+                f"[{address}]:{port} {public}",
+                address,
             )
         finally:
             process.terminate()
 
 
-def free_port() -> int:
-    """Return a TCP port of the loopback interface that nobody listens on."""
+def free_port(address: str = LOOPBACK) -> int:
+    """Return a TCP port of that address that nobody listens on."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((address, 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-def _configuration(folder: Path, port: int) -> str:
+def _configuration(folder: Path, address: str, port: int) -> str:
     lines = (
         f"Port {port}",
-        "ListenAddress 127.0.0.1",
+        f"ListenAddress {address}",
         f"HostKey {folder / 'host'}",
         f"AuthorizedKeysFile {folder / 'client.pub'}",
         f"PidFile {folder / 'pid'}",
@@ -102,8 +108,11 @@ def _configuration(folder: Path, port: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _wait_until_it_listens(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+def wait_until_it_listens(
+    address: tuple[str, int], process: subprocess.Popen[bytes], log: Path
+) -> None:
+    """Return as soon as the server takes connections; raise where its process has ended."""
     while process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        with contextlib.suppress(OSError), socket.create_connection(address, 1):
             return
     raise AssertionError(log.read_text())
