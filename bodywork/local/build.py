@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _build(python: str, folder: Path, requirements: str) -> None:
-    uv = _find_uv(python)
+    uv = find_uv(python)
     if uv:
         _run(uv, "venv", "--quiet", "--no-project", "--python", python, str(folder))
     else:
@@ -54,7 +54,7 @@ def _build(python: str, folder: Path, requirements: str) -> None:
     (packages / "bodywork_local_network.pth").write_text(PTH)
 
 
-def _find_uv(python: str) -> str:
+def find_uv(python: str) -> str:
     """Return uv where it is on the path or beside the controller's Python, else ""."""
     beside = Path(python).parent / "uv"
     return shutil.which("uv") or (str(beside) if os.access(beside, os.X_OK) else "")
