@@ -90,6 +90,9 @@ class ApiServer:
         tokens: those that are accepted; empty: everybody is.
         logs: pod's name → its log, chunk by chunk; None in it: silence until the server stops.
         watch_lines: sent to each watch before the events, as they are.
+        version: what it says it is.
+        rules: what everybody may do, as a SelfSubjectRulesReview lists it; nothing is enforced.
+        unlisted: rules that such a list does not have, and a SelfSubjectAccessReview heeds.
         requests: all that arrived, oldest first.
     """
 
@@ -99,6 +102,9 @@ class ApiServer:
     tokens: set[str] = field(default_factory=set)
     logs: dict[str, list[bytes | None]] = field(default_factory=dict)
     watch_lines: list[bytes] = field(default_factory=list)
+    version: str = "v1.34.4"
+    rules: list[Object] = field(default_factory=lambda: [rule("*", "*", "*")])
+    unlisted: list[Object] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
 
@@ -116,6 +122,11 @@ class ApiServer:
     def sent(self, method: str) -> list[Request]:
         """Return the requests of a method."""
         return [each for each in self.requests if each.method == method]
+
+
+def rule(group: str, resource: str, *verbs: str) -> Object:
+    """Return a rule as the API server lists it."""
+    return {"apiGroups": [group], "resources": [resource], "verbs": list(verbs)}
 
 
 @contextlib.contextmanager
@@ -205,7 +216,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _answer_well(self, asked: Request) -> tuple[int, Object]:
         if asked.path == "/version":
-            return 200, {"gitVersion": "v1.0.0"}
+            return 200, {"gitVersion": self.served.version}
+        if asked.path.startswith("/apis/authorization.k8s.io/v1/"):
+            return 201, {**asked.body, "metadata": {}, "status": self._review(asked)}
         objects = self.served.objects
         collection, name = _split(asked.path)
         match asked.method, bool(name):
@@ -223,6 +236,17 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 preconditions = asked.body.get("preconditions", {})
                 return 200, objects.delete(collection, name, preconditions)
         return 405, _status(405, "MethodNotAllowed", "the server does not allow this method")
+
+    def _review(self, asked: Request) -> Object:
+        """Answer what somebody asks of himself."""
+        served = self.served
+        if asked.path.endswith("/selfsubjectrulesreviews"):
+            listed = {"resourceRules": served.rules, "nonResourceRules": []}
+            return {**listed, "incomplete": bool(served.unlisted)}
+        about = asked.body["spec"]["resourceAttributes"]
+        kind = "/".join(filter(None, (about["resource"], about.get("subresource"))))
+        wanted = rule(about["group"], kind, about["verb"])
+        return {"allowed": any(each == wanted for each in served.unlisted)}
 
     def _list(self, collection: str, asked: Request) -> Object:
         found, version = self.served.objects.list(collection, _selected(asked))
