@@ -132,15 +132,17 @@ class Site:
         return {**kept, **own, **self.variables}
 
     def audit(self) -> Iterator[dict[str, Any]]:
-        """Yield the audit log's entries about this namespace, as far as our person made them."""
+        """Yield the audit log's entries about this namespace, of our person and controllers."""
         assert self.cluster.audit_log is not None
+        accounts = (PERSON, "bodywork-workflow-controller")
+        ours = tuple(f":{self.namespace}:{account}" for account in accounts)
         with self.cluster.audit_log.open() as lines:
             for line in lines:
                 if self.namespace not in line:
                     continue
                 entry = json.loads(line)
-                person = entry["user"]["username"].endswith(f":{self.namespace}:{PERSON}")
-                if person and entry.get("userAgent", "").startswith("bodywork/"):
+                by_us = entry["user"]["username"].endswith(ours)
+                if by_us and entry.get("userAgent", "").startswith("bodywork/"):
                     yield entry
 
     def close(self) -> None:

@@ -5,13 +5,12 @@ attempt, the end of a run that was never killed, nothing left over.
 """
 
 import os
-from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
 from tests.cluster.fuse import Fuse, Proxy, When
+from tests.cluster.judging import assert_each_job_was_made_once, live_version, sources_left
 from tests.cluster.projects import Project
 from tests.cluster.site import Site
 
@@ -107,32 +106,7 @@ def judge(place: Site, known: set[str], state: str) -> None:
     runs = [run for run in place.runs() if run not in known]
     assert len(runs) == 1
     assert place.status(runs[0])["state"] == state
-    names = Counter(job["metadata"]["name"] for job in place.get("jobs")["items"])
-    assert created(place) == names
-    assert all(count == 1 for count in created(place).values())
-    left = [
-        each["metadata"]["name"]
-        for each in place.get("configmaps", "-l", "bodywork.io/kind=source")["items"]
-        if not owned_by_service(each)
-    ]
-    assert left == []
+    assert_each_job_was_made_once(place)
+    assert sources_left(place) == []
     if state == "rolled-back":
-        deployment = place.get("deployment", "shop--serve")
-        version = deployment["spec"]["template"]["metadata"]["annotations"]["bodywork.io/version"]
-        assert version.partition("/")[0] in known
-
-
-def created(place: Site) -> Counter[str]:
-    """Return how often each Job was created, as the API server's audit log tells."""
-    return Counter(
-        entry["objectRef"]["name"]
-        for entry in place.audit()
-        if entry["verb"] == "create"
-        and entry["objectRef"]["resource"] == "jobs"
-        and entry["responseStatus"]["code"] == 201
-    )
-
-
-def owned_by_service(found: dict[str, Any]) -> bool:
-    owners = found["metadata"].get("ownerReferences") or []
-    return any(each["kind"] == "Deployment" for each in owners)
+        assert live_version(place, "shop--serve") in known

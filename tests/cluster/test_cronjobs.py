@@ -1,0 +1,183 @@
+"""Controllers in pods: one that is killed is made anew, and goes on with the same run."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.judging import assert_each_job_was_made_once, live_version
+from tests.cluster.projects import Project
+from tests.cluster.site import Site
+from tests.cluster.waiting import Found, wait_for
+from tests.servers.secure_http import HttpsServer, https_server
+
+pytestmark = pytest.mark.timeout(300)
+
+JOB = "shop-1605214260"
+BATCH = "apis/batch/v1"
+
+
+@pytest.fixture
+def server(site: Site, tmp_path: Path) -> Iterator[HttpsServer]:
+    assert site.cluster.authority is not None
+    certificates = tmp_path / "certificates"
+    repositories = tmp_path / "repositories"
+    with https_server(
+        repositories, certificates, site.cluster.gateway, site.cluster.authority
+    ) as server:
+        yield server
+
+
+@pytest.fixture
+def schedule(site: Site, server: HttpsServer) -> Callable[..., None]:
+    """Return what makes a schedule of the project `shop`; its clock is never waited for."""
+
+    def make(*options: str) -> None:
+        made = site.run(
+            "cronjob",
+            "create",
+            f"--namespace={site.namespace}",
+            "--name=shop",
+            "--schedule=@yearly",
+            f"--git-repo-url={server.url('shop/.git')}",
+            "--git-repo-branch=main",
+            f"--image={site.cluster.image}",
+            *options,
+        )
+        assert made.code == 0, made.err
+
+    return make
+
+
+def tick(site: Site, name: str = JOB) -> None:
+    """Make a Job of the schedule now."""
+    site.cluster.kubectl("-n", site.namespace, "create", "job", name, "--from=cronjob/shop")
+
+
+def wait_for_state(site: Site, state: str) -> None:
+    wait_for(
+        site,
+        "api/v1",
+        "configmaps",
+        lambda record: record["metadata"]["name"] == JOB and record["data"]["state"] == state,
+    )
+
+
+def wait_for_end(site: Site) -> Found:
+    def ended(job: Found) -> bool:
+        conditions = (job.get("status") or {}).get("conditions") or ()
+        verdicts = [each["type"] for each in conditions if each["status"] == "True"]
+        return job["metadata"]["name"] == JOB and bool({"Complete", "Failed"} & {*verdicts})
+
+    return wait_for(site, BATCH, "jobs", ended, seconds=200)
+
+
+def kill_controller(site: Site) -> None:
+    """Kill -9 the process in the controller's pod: the node is this machine."""
+    marks = {f"BODYWORK_RUN={JOB}".encode(), f"BODYWORK_NAMESPACE={site.namespace}".encode()}
+    killed = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            ours = marks <= {*(folder / "environ").read_bytes().split(b"\0")}
+        except OSError:
+            continue  # ended meanwhile
+        if ours:
+            os.kill(int(folder.name), signal.SIGKILL)
+            killed += 1
+    assert killed
+
+
+def batches(shop: Project, site: Site) -> None:
+    shop.workflow("a >> b, c")
+    for name in "abc":
+        shop.batch(name, f"print('{name}')")
+    shop.commit()
+
+
+def replaced_and_restored(shop: Project, site: Site) -> None:
+    shop.workflow("serve")
+    shop.service("serve", word="v1")
+    shop.commit()
+    assert site.workflow(shop.folder).code == 0
+    shop.workflow("serve >> check")
+    shop.service("serve", word="v2")
+    shop.batch("check", "raise SystemExit(1)")
+    shop.commit()
+
+
+@pytest.mark.parametrize(
+    ("prepare", "state", "end"),
+    [
+        (batches, "created", "succeeded"),
+        (batches, "cloned", "succeeded"),
+        (batches, "step-1-running", "succeeded"),
+        (batches, "step-1-done", "succeeded"),
+        (batches, "step-2-running", "succeeded"),
+        (replaced_and_restored, "step-2-running", "rolled-back"),
+        (replaced_and_restored, "rolling-back", "rolled-back"),
+    ],
+    ids=lambda each: each.__name__ if callable(each) else str(each),
+)
+def test_a_controller_that_is_killed_in_its_pod_is_made_anew_and_ends_the_same_run(
+    site: Site,
+    project: Callable[..., Project],
+    schedule: Callable[..., None],
+    prepare: Callable[[Project, Site], None],
+    state: str,
+    end: str,
+) -> None:
+    prepare(project("a"), site)
+    known = site.runs()
+    schedule()
+    tick(site)
+    wait_for_state(site, state)
+    kill_controller(site)
+    job = wait_for_end(site)
+    assert job["status"]["failed"] >= 1
+    assert site.runs() == [*known, JOB]
+    assert site.status(JOB)["state"] == end
+    assert_each_job_was_made_once(site)
+    if end == "rolled-back":
+        assert live_version(site, "shop--serve") in known
+
+
+def test_a_failed_run_is_tried_again_and_what_succeeded_is_kept(
+    site: Site, project: Callable[..., Project], schedule: Callable[..., None]
+) -> None:
+    shop = project("good >> bad")
+    shop.batch("good", "print('once')")
+    shop.batch("bad", "raise SystemExit(7)")
+    shop.commit()
+    schedule("--retries=1")
+    tick(site)
+    job = wait_for_end(site)
+    assert job["status"]["failed"] == 1
+    logs = site.run("cronjob", "logs", f"--namespace={site.namespace}", f"--name={JOB}").out
+    assert logs.count("exit code 7") >= 2
+    history = site.run("cronjob", "history", f"--namespace={site.namespace}", "--name=shop")
+    assert history.out.splitlines()[1].split()[-3:] == ["0", "0", "1"]
+    stages = [job["metadata"]["labels"]["bodywork.io/stage"] for job in stage_jobs(site)]
+    assert sorted(stages) == ["bad", "bad", "good"]
+
+
+def test_a_schedule_that_is_deleted_leaves_the_records_of_its_runs(
+    site: Site, project: Callable[..., Project], schedule: Callable[..., None]
+) -> None:
+    shop = project("a")
+    shop.batch("a", "print('a')")
+    shop.commit()
+    schedule()
+    tick(site)
+    wait_for_end(site)
+    namespace = f"--namespace={site.namespace}"
+    assert site.run("cronjob", "delete", namespace, "--name=shop").code == 0
+    assert site.status(JOB)["state"] == "succeeded"
+    nobody = site.run("cronjob", "history", namespace, "--name=shop")
+    assert nobody.code != 0
+    assert "there is no cronjob shop" in nobody.err
+
+
+def stage_jobs(site: Site) -> list[Found]:
+    return list(site.get("jobs", "-l", "bodywork.io/stage")["items"])
