@@ -159,9 +159,11 @@ def test_a_namespace_that_is_not_there_is_never_made_by_looking(bodywork: Comman
     assert bodywork("status", "--namespace=typo").code == 2
 
 
-@pytest.mark.parametrize("word", ["create", "display", "history", "logs", "delete"])
+@pytest.mark.parametrize("word", ["create", "update", "display", "history", "logs", "delete"])
 def test_the_local_engine_says_that_it_keeps_no_schedules(bodywork: CommandLine, word: str) -> None:
-    said = bodywork("cronjob", word, "--namespace=shop", "--name=x", "--schedule=0 * * * *")
+    more = ["--schedule=0 * * * *", "--git-repo-url=repo", "--git-repo-branch=main"]
+    more = more if word in ("create", "update") else []
+    said = bodywork("cronjob", word, "--namespace=shop", "--name=x", *more)
     assert (said.code, said.err.startswith("error: the local engine keeps no schedules")) == (
         2,
         True,
