@@ -61,7 +61,7 @@ PEOPLE_RIGHTS = (
     Right(
         "batch",
         "cronjobs",
-        ("get", "list", "create", "update", "patch", "delete"),
+        ("get", "list", "create", "update", "delete"),
         "bodywork cronjob",
     ),
 )

@@ -5,9 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.cluster.judging import live_version
 from tests.cluster.projects import Project
 from tests.cluster.site import Site
 from tests.cluster.visitor import Visitor
+from tests.cluster.waiting import wait_for
 
 Make = Callable[..., Project]
 
@@ -167,6 +169,44 @@ def test_a_service_starts_again_from_its_snapshot_when_its_run_is_forgotten(
     chosen = "-l", "bodywork.io/stage=serve"
     kubectl("-n", site.namespace, "delete", "pods", *chosen, "--wait=true")
     kubectl("-n", site.namespace, "wait", "pods", *chosen, "--for=condition=Ready", "--timeout=60s")
+
+
+def test_a_service_that_moves_to_another_port_is_found_there(site: Site, live: Project) -> None:
+    live.service("serve", word="v2", port=5001)
+    live.commit()
+    said = site.workflow(live.folder)
+    assert said.code == 0, said.err
+    assert_only(Visitor(site, "http://shop--serve:5001"), "v2", 0)
+    shown = site.run("service", "display", f"--namespace={site.namespace}")
+    assert "http://shop--serve:5001" in shown.out
+
+
+def test_a_controller_killed_during_the_roll_back_costs_nobody_a_request(
+    site: Site, live: Project
+) -> None:
+    visitor = Visitor(site, "http://shop--serve:5000")
+    [first] = site.runs()
+    live.workflow("serve >> check")
+    live.service("serve", word="v2", replicas=2)
+    live.batch("check", "raise SystemExit(1)")
+    live.commit()
+    namespace = f"--namespace={site.namespace}"
+    process = site.begin("workflow", namespace, str(live.folder), "main")
+    record = wait_for(
+        site,
+        "api/v1",
+        "configmaps",
+        lambda each: each.get("data", {}).get("state") == "rolling-back",
+    )
+    process.kill()
+    run = record["metadata"]["name"]
+    resumed = site.run("workflow", namespace, "--resume", f"--run={run}", "--take-over")
+    assert "rolled back" in resumed.err
+    assert site.status(run)["state"] == "rolled-back"
+    assert live_version(site, "shop--serve") == first
+    settled = visitor.counted()
+    assert answers(settled) == {"v1", "v2"}, settled
+    assert answers(Visitor(site, "http://shop--serve:5000", "later").counted()) == {"v1"}
 
 
 def assert_only(visitor: Visitor, word: str, at_least: int = 20) -> None:

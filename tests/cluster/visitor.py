@@ -21,8 +21,9 @@ while True:
 class Visitor:
     """Begins to ask as soon as it is made; `counted` says what it was answered."""
 
-    def __init__(self, site: Site, url: str) -> None:
+    def __init__(self, site: Site, url: str, name: str = NAME) -> None:
         self._site = site
+        self._name = name
         container = {
             "name": NAME,
             "image": site.cluster.image,
@@ -35,7 +36,7 @@ class Visitor:
         pod = {
             "apiVersion": "v1",
             "kind": "Pod",
-            "metadata": {"name": NAME, "namespace": site.namespace},
+            "metadata": {"name": name, "namespace": site.namespace},
             "spec": {
                 "containers": [container],
                 "securityContext": {
@@ -47,10 +48,10 @@ class Visitor:
         }
         site.cluster.kubectl("apply", "-f", "-", stdin=json.dumps(pod))
         site.cluster.kubectl(
-            "-n", site.namespace, "wait", f"pod/{NAME}", "--for=condition=Ready", "--timeout=60s"
+            "-n", site.namespace, "wait", f"pod/{name}", "--for=condition=Ready", "--timeout=60s"
         )
 
     def counted(self) -> Counter[str]:
         """Return how often it got each answer so far; failures begin with FAILED."""
-        log = self._site.cluster.kubectl("-n", self._site.namespace, "logs", NAME)
+        log = self._site.cluster.kubectl("-n", self._site.namespace, "logs", self._name)
         return Counter(log.splitlines())
