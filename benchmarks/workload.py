@@ -13,12 +13,12 @@ CONFIG = (
 )
 
 
-def make_project(folder: Path, stages: int) -> list[str]:
+def make_project(folder: Path, stages: int, image: str = "python:3.12-slim") -> list[str]:
     """Make a repository whose stages print a word, one after another; return their names."""
     names = [f"stage-{number}" for number in range(1, stages + 1)]
     folder.mkdir(parents=True)
     (folder / "bodywork.ini").write_text(
-        f"[default]\nPROJECT_NAME=bench\nDOCKER_IMAGE=python:3.12-slim\n"
+        f"[default]\nPROJECT_NAME=bench\nDOCKER_IMAGE={image}\n"
         f"[workflow]\nDAG={' >> '.join(names)}\n"
     )
     for name in names:
