@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bodywork.local.environments import MARKER, SHIM
+from bodywork.model.packages import settings_for_uv
 
 PTH = "import bodywork_local_network\n"
 
@@ -61,4 +62,5 @@ def find_uv(python: str) -> str:
 
 
 def _run(*command: str) -> None:
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    environment = settings_for_uv(os.environ)
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, env=environment)

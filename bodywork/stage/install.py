@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bodywork.errors import EngineError
+from bodywork.model.packages import settings_for_uv
 
 Call = Callable[[Sequence[str], Path, Mapping[str, str]], int]
 """Runs a command in a folder with an environment, and returns its exit code."""
@@ -33,8 +34,9 @@ def install(
     Raises:
         EngineError: it cannot be made, or a requirement cannot be had.
     """
+    settings = settings_for_uv(environment)
     for command in _commands(requirements, place, environment):
-        if code := call(command, requirements.parent, environment):
+        if code := call(command, requirements.parent, settings):
             raise EngineError(
                 f"the requirements of stage {requirements.parent.name} cannot be installed "
                 f"(exit code {code} of `{Path(command[0]).name}`)",
