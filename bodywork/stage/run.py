@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from bodywork.errors import UsageError
+from bodywork.errors import BodyworkError, UsageError
 from bodywork.model.stage import Stage
 from bodywork.ports import Source
 from bodywork.stage.install import has_requirements, install
+from bodywork.stage.last_words import TERMINATION_LOG, Recorder, masked, write_message
 from bodywork.stage.secrecy import hide_from_children, without_secrets
 from bodywork.stage.signals import Stopped, forwarded, signal_code
 
@@ -51,12 +52,14 @@ def run_stage(
     say: Say,
     environment: Mapping[str, str] = os.environ,
     now: Callable[[], datetime] = datetime.now,
+    message: Path = TERMINATION_LOG,
 ) -> int:
     """Run the stage and return the exit code: the script's own, or 128 + n for signal n.
 
     `load_stage` reads and checks the stage of that name in a checkout. SIGTERM, SIGINT and SIGHUP
     go to the script; before it runs, they end what is going on. All files are removed at the end.
-    Must be called from the main thread.
+    Must be called from the main thread. Why a stage with secrets failed is written to `message`, if
+    there is such a file, without the secrets.
 
     Raises:
         SourceError: the commit cannot be fetched.
@@ -82,8 +85,18 @@ def run_stage(
             if has_requirements(requirements):
                 own = install(requirements, Path(scratch, "venv"), own, signals.run_tool)
                 python = os.path.join(own["VIRTUAL_ENV"], "bin", "python")
-            code = signals.run_script([python, str(script), *stage.args], folder, own)
+            command = [python, str(script), *stage.args]
+            secrets = [own.get(each.variable, "") for each in stage.secrets]
+            if not secrets or not message.is_file():
+                code = signals.run_script(command, folder, own)
+            else:
+                recorder = Recorder()
+                if code := signals.run_script(command, folder, own, recorder.listen):
+                    write_message(masked(recorder.end(), secrets), message)
             return signal_code(-code) if code < 0 else code
+    except BodyworkError as error:
+        write_message(f"error: {error.message}", message)
+        raise
     except Stopped as stopped:
         return signal_code(stopped.number)
 

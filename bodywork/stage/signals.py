@@ -4,11 +4,15 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import IO
 
 _FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+Listen = Callable[[IO[bytes]], None]
+"""Takes over the reading end of a pipe."""
 
 
 class Stopped(BaseException):
@@ -28,11 +32,18 @@ class Forwarder:
         self._received = 0
 
     def run_script(
-        self, command: Sequence[str], folder: Path, environment: Mapping[str, str]
+        self,
+        command: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        listen: Listen | None = None,
     ) -> int:
         """Run a program to its end, in a process group of its own, and return its exit code
-        (-n where signal n ended it). What it left running in its group is ended, too."""
-        program = self._start(command, folder, environment)
+        (-n where signal n ended it). What it left running in its group is ended, too.
+
+        `listen` is given the pipe of its output, to close it; else the output is ours.
+        """
+        program = self._start(command, folder, environment, listen)
         try:
             return program.wait()
         finally:
@@ -60,7 +71,11 @@ class Forwarder:
             raise Stopped(number)
 
     def _start(
-        self, command: Sequence[str], folder: Path, environment: Mapping[str, str]
+        self,
+        command: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        listen: Listen | None,
     ) -> subprocess.Popen[bytes]:
         # A signal that comes while the program starts must neither be lost nor leave it behind.
         self._starting = True
@@ -70,6 +85,8 @@ class Forwarder:
                 cwd=folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE if listen else None,
+                stderr=subprocess.STDOUT if listen else None,
                 process_group=0,
             )
             self._program = program
@@ -77,6 +94,8 @@ class Forwarder:
             self._starting = False
         if self._received:
             program.send_signal(self._received)
+        if listen and program.stdout:
+            listen(program.stdout)
         return program
 
 

@@ -13,7 +13,7 @@ DRIVER = """
 import contextlib, datetime, json, os, pathlib, shutil, sys, tempfile
 from bodywork.errors import BodyworkError
 from bodywork.model.run import Checkout
-from bodywork.model.stage import Batch, Stage
+from bodywork.model.stage import Batch, SecretVariable, Stage
 from bodywork.stage import StageOrder, run_stage
 
 class Folder:
@@ -27,7 +27,9 @@ class Folder:
             yield Checkout(repository, reference, commit, folder, {})
 
 def load_stage(folder, name):
-    return Stage(name, Batch(30, 0), **json.loads(folder.joinpath(name, 'stage.json').read_text()))
+    told = json.loads(folder.joinpath(name, 'stage.json').read_text())
+    secrets = tuple(SecretVariable(each, 'vault') for each in told.pop('secrets'))
+    return Stage(name, Batch(30, 0), secrets=secrets, **told)
 
 try:
     code = run_stage(
@@ -36,6 +38,7 @@ try:
         load_stage=load_stage,
         say=lambda line: print(line, flush=True),
         now=lambda: datetime.datetime(2020, 11, 24, 20, 4, 18, 917000),
+        message=pathlib.Path(os.environ['MESSAGE']),
     )
 except BodyworkError as error:
     print('error:', error.message, flush=True)
@@ -57,20 +60,27 @@ class Container:
     def __init__(self, folder: Path, temporary: Path) -> None:
         self.folder = folder / "project"
         self.temporary = temporary
+        self.secrets: list[str] = []
+        self.message = folder / "termination-log"
         (self.folder / "train").mkdir(parents=True)
 
     def start(
         self, code: str, *args: str, script: str = "main.py", **environment: str
     ) -> "subprocess.Popen[str]":
         (self.folder / "train" / "main.py").write_text(code)
-        description = {"script": script, "args": args}
+        description = {"script": script, "args": args, "secrets": self.secrets}
         (self.folder / "train" / "stage.json").write_text(json.dumps(description))
         return subprocess.Popen(
             [sys.executable, "-c", DRIVER, str(self.folder)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, "TMPDIR": str(self.temporary), **environment},
+            env={
+                **os.environ,
+                "TMPDIR": str(self.temporary),
+                "MESSAGE": str(self.message),
+                **environment,
+            },
         )
 
     def run(self, code: str, *args: str, **more: str) -> tuple[int, list[str]]:
@@ -283,3 +293,59 @@ def test_a_signal_during_the_installation_ends_it(container: Container, tmp_path
         process.terminate()
         assert process.stdout.read() == ""
         assert process.wait() == 128 + signal.SIGTERM
+
+
+def test_the_end_of_a_failed_stage_s_output_is_told_without_its_secrets(
+    container: Container,
+) -> None:
+    container.message.touch()
+    container.secrets = ["PASSWORD", "KEY"]
+    code, lines = container.run(
+        "import os, sys\nprint('begin')\n"
+        "sys.stderr.write(os.environ['PASSWORD'] + ' is wrong\\n')\n"
+        "print(os.environ['KEY'])\nraise SystemExit(3)",
+        PASSWORD="hunter22",
+        KEY="-----BEGIN-----\nabcdef\n-----END-----",
+    )
+    assert code == 3
+    assert lines[-5:-3] == ["begin", "hunter22 is wrong"]
+    assert container.message.read_text() == "begin\n*** is wrong\n***\n***\n***\n"
+
+
+def test_a_long_output_is_told_by_its_last_whole_lines(container: Container) -> None:
+    container.message.touch()
+    container.secrets = ["PASSWORD"]
+    container.run(
+        "for number in range(5000): print('line', number)\nraise SystemExit(1)", PASSWORD="secret"
+    )
+    told = container.message.read_text()
+    assert told.endswith("line 4999\n")
+    assert all(line.startswith("line ") for line in told.splitlines())
+    assert len(told) <= 4096
+
+
+def test_what_failed_before_the_script_is_told(container: Container) -> None:
+    container.message.touch()
+    container.run("print(1)", script="nowhere.py")
+    assert container.message.read_text().startswith("error: stage train: there is no script")
+
+
+def test_nothing_is_told_of_a_stage_that_went_well(container: Container) -> None:
+    container.message.touch()
+    container.secrets = ["PASSWORD"]
+    assert container.run("print('fine')", PASSWORD="secret")[0] == 0
+    assert container.message.read_text() == ""
+
+
+def test_output_that_goes_on_after_the_script_has_ended_holds_nothing_up(
+    container: Container,
+) -> None:
+    container.message.touch()
+    container.secrets = ["PASSWORD"]
+    code, _ = container.run(
+        "import subprocess, sys\nsubprocess.Popen(['sleep', '5'], start_new_session=True)\n"
+        "print('gone')\nsys.exit(4)",
+        PASSWORD="secret",
+    )
+    assert code == 4
+    assert container.message.read_text() == "gone\n"
