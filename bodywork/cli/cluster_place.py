@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bodywork.workflow.status import ControllerStatus
     from statemachine.checkpoint import Checkpoint
     from statemachine.hooks import Hooks
+    from statemachine.ownership import Holder
     from statemachine.retries import RetryPolicy
 
 OUTAGE_SECONDS = 900.0
@@ -121,7 +122,11 @@ class KubernetesPlace:
         objects = ClusterObjects(client, self.namespace, "apis/coordination.k8s.io/v1", "leases")
         mark = {labels.MANAGED_BY: labels.BODYWORK}
         return ClusterLeaseStore(
-            objects, store.reference, mark, duration_seconds=int(LEASE_SECONDS[0])
+            objects,
+            store.reference,
+            mark,
+            duration_seconds=int(LEASE_SECONDS[0]),
+            is_gone=was_replaced,
         )
 
     def _engine(self, client: Client, store: ConfigMapStore) -> KubernetesEngine:
@@ -129,6 +134,20 @@ class KubernetesPlace:
             return store.reference(run)
 
         return KubernetesEngine(client, self.namespace, owner_of=owner_of)
+
+
+def was_replaced(
+    holder: "Holder", environment: Mapping[str, str] = os.environ, host: str = ""
+) -> bool:
+    """Say whether the holder's pod is one that ours has replaced.
+
+    The Job of a schedule has one pod at a time, and a new one only when the old one has ended
+    (`podReplacementPolicy: Failed`); so whoever signed from another pod of our Job is gone.
+    """
+    job = environment.get("BODYWORK_RUN", "")
+    if not job or "KUBERNETES_SERVICE_HOST" not in environment:
+        return False
+    return holder.host.startswith(f"{job}-") and holder.host != (host or os.uname().nodename)
 
 
 def connect(policy: "RetryPolicy", sleep: Callable[[float], None]) -> Client:

@@ -25,6 +25,8 @@ class ClusterLeaseStore:
         owner_of: gives the owner reference of a machine's record (`ConfigMapStore.reference`).
         duration_seconds: put on record for people.
         clock: aware UTC time, put on record for people.
+        is_gone: whether a holder is known to have ended, by whatever the caller knows of it. Where
+            it is wrong, a live holder is overtaken, and told so at its next write.
     """
 
     def __init__(
@@ -35,12 +37,14 @@ class ClusterLeaseStore:
         *,
         duration_seconds: int = 20,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        is_gone: Callable[[Holder], bool] = lambda holder: False,
     ) -> None:
         self._objects = objects
         self._owner_of = owner_of
         self._labels = dict(labels)
         self._duration_seconds = duration_seconds
         self._clock = clock
+        self._is_gone = is_gone
 
     def read(self, machine_id: str) -> Holder | None:
         """Return who signed the lease, or None."""
@@ -101,8 +105,8 @@ class ClusterLeaseStore:
         return age < 2 * self._duration_seconds
 
     def is_dead(self, machine_id: str, holder: Holder) -> bool:
-        """Return False: nothing here knows for certain; who waits sees whether it is renewed."""
-        return False
+        """Say whether the holder has ended for certain; else who waits sees whether it renews."""
+        return self._is_gone(holder)
 
 
 def _holder_in(found: Object) -> Holder | None:
