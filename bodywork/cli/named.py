@@ -44,6 +44,17 @@ def carry_named(
     Raises:
         BodyworkError, StateMachineError: as the store and the engine say.
     """
+    try:
+        with stop_on_signals():  # also between the tries, which have handlers of their own
+            return _carry(place, order, choice, pause_seconds)
+    except Interrupted as stopped:
+        exits.tell(str(stopped), label="note")
+        return exits.INTERRUPTED
+
+
+def _carry(
+    place: Place, order: Order, choice: Choice, pause_seconds: Callable[[int], float]
+) -> int:
     while True:
         work = Work(place, order, choice)
         try:
@@ -54,8 +65,7 @@ def carry_named(
             choice = choose(place, order)
         except _TAKEN as taken:
             LOG.info("waiting: %s", taken.message)
-            if not _pause(HELD_SECONDS):
-                return exits.INTERRUPTED
+            time.sleep(HELD_SECONDS)
             choice = choose(place, order)
         except (Interrupted, StoreFull) as stopped:
             return account(place, work, stopped)
@@ -78,16 +88,4 @@ def _pause_before_retry(
         order.retries,
         choice.name,
     )
-    with stop_on_signals():
-        time.sleep(pause_seconds(number + 1))
-
-
-def _pause(seconds: float) -> bool:
-    """Say whether nobody asked us to stop meanwhile."""
-    try:
-        with stop_on_signals():
-            time.sleep(seconds)
-    except Interrupted as stopped:
-        exits.tell(str(stopped), label="note")
-        return False
-    return True
+    time.sleep(pause_seconds(number + 1))

@@ -27,15 +27,42 @@ def cluster(request: pytest.FixtureRequest) -> Cluster:
     if sys.platform != "linux":
         pytest.skip("Linux only: the test cluster's node; else --cluster=existing")
     if os.getuid() != 0:
-        pytest.skip("needs root: the test cluster's node; else --cluster=existing")
+        return _control_plane()
     _cluster("up")
-    told = dict(line.split(maxsplit=1) for line in _cluster("status").splitlines()[:1])
-    assert told["tier"] == "node"
-    state = Path(_cluster("up").partition("KUBECONFIG=")[2].strip()).parent
-    image = _cluster("image").strip()
     cache = os.environ.get("BODYWORK_TEST_CACHE") or Path.home() / ".cache" / "bodywork-tests"
-    audit = state / "log" / "audit.log"
-    return Cluster(str(state / "admin.conf"), audit, image, authority=Path(cache, "authority"))
+    state = _state()
+    return Cluster(
+        str(state / "admin.conf"),
+        state / "log" / "audit.log",
+        _cluster("image").strip(),
+        authority=Path(cache, "authority"),
+    )
+
+
+def _control_plane() -> Cluster:
+    """Start what needs no root: the API server and its controllers, without a node."""
+    try:
+        _cluster("up", "--control-plane")
+    except AssertionError as error:
+        pytest.skip(f"needs root, or what the message above asks to install: {error}")
+    state = _state()
+    return Cluster(str(state / "admin.conf"), state / "log" / "audit.log", "no-image", node=False)
+
+
+@pytest.fixture(autouse=True)
+def _enough(request: pytest.FixtureRequest) -> None:
+    """Skip what needs a node where there is none."""
+    if "cluster" not in request.fixturenames:
+        return
+    without = request.node.get_closest_marker("control_plane")
+    if without is None and not request.getfixturevalue("cluster").node:
+        pytest.skip("needs root: the test cluster's node; else --cluster=existing")
+
+
+def _state() -> Path:
+    """Return the folder of the cluster that runs."""
+    told = dict(line.split(maxsplit=1) for line in _cluster("status").splitlines()[:2])
+    return Path(told["kubeconfig"]).parent
 
 
 def _cluster(*arguments: str) -> str:

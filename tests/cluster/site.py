@@ -25,6 +25,7 @@ class Cluster:
         image: this project's, as pods may name it.
         gateway: where pods reach this machine.
         authority: folder with an authority that pods trust, for servers at the gateway.
+        node: whether pods run.
     """
 
     kubeconfig: str
@@ -32,6 +33,7 @@ class Cluster:
     image: str
     gateway: str = "10.88.0.1"
     authority: Path | None = None
+    node: bool = True
 
     def kubectl(self, *arguments: str, stdin: str = "") -> str:
         """Run kubectl as administrator and return what it prints."""
@@ -151,6 +153,9 @@ class Site:
             if process.poll() is None:
                 process.kill()
             process.wait()
+            for pipe in (process.stdout, process.stderr):
+                if pipe is not None:
+                    pipe.close()
         self.cluster.kubectl("delete", "namespace", self.namespace, "--wait=false")
         self.cluster.kubectl(
             "delete",

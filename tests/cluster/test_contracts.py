@@ -12,6 +12,7 @@ from statemachine.testing.stores import StoreContract
 from tests.cluster.site import Site
 from tests.contract.kubernetes_api import ApiContract
 
+pytestmark = pytest.mark.control_plane
 LABELS = {"app.kubernetes.io/managed-by": "tests"}
 
 

@@ -2,7 +2,11 @@
 
 import base64
 
+import pytest
+
 from tests.cluster.site import Said, Site
+
+pytestmark = pytest.mark.control_plane
 
 
 def secret(site: Site, word: str, *arguments: str, stdin: str | None = None) -> Said:
