@@ -153,7 +153,7 @@ def _show(checks: "Iterable[Check]") -> "list[Check]":
         if made and made[-1].hint != check.hint:
             _show_hint(made[-1])
         status = "FAIL" if check.status == "fail" else check.status
-        _print(f"{status:{_STATUS_WIDTH}} {check.name:{_NAME_WIDTH}} {check.message}")
+        _print(f"{status:{_STATUS_WIDTH}} {check.name:{_NAME_WIDTH}}  {check.message}")
         made.append(check)
     _show_hint(made[-1])
     failed = sum(check.status == "fail" for check in made)

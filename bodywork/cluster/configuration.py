@@ -6,6 +6,7 @@ https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeco
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -91,12 +92,20 @@ def find_access(
     )
 
 
+def _no_context(context: str, files: str, known: list[str]) -> UsageError:
+    near = get_close_matches(context, known, 1)
+    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known) or 'none'}"
+    return UsageError(f"there is no context {context} in the kubeconfig {files}", hint=hint)
+
+
 def _from_files(files: str, context: str) -> Access:
     configuration = Configuration()
     configuration.retries = False
     try:
-        load_kube_config(files, context or None, configuration, persist_config=False)
         known, active = list_kube_config_contexts(files)
+        if context and context not in [each["name"] for each in known]:
+            raise _no_context(context, files, [str(each["name"]) for each in known])
+        load_kube_config(files, context or None, configuration, persist_config=False)
     except ConfigException as error:
         raise UsageError(
             f"the kubeconfig {files} cannot be used: {_one_line(error)}",

@@ -67,14 +67,16 @@ def test_a_context_chooses_among_the_clusters_of_the_environment(
     assert "of-the-first" in bodywork("secret", "display", "--context=here").out
 
 
-def test_a_context_that_is_not_there_is_named_with_the_way_to_list_them(
+def test_a_context_that_is_not_there_is_named_with_those_that_are(
     bodywork: CommandLine, servers: tuple[ApiServer, ApiServer], tmp_path: Path
 ) -> None:
     kubeconfig = both(tmp_path, *servers)
     said = bodywork("status", f"--kubeconfig={kubeconfig}", "--context=prod")
     assert said.code == 2
-    assert "prod" in said.err
-    assert "kubectl config get-contexts" in said.err
+    assert "there is no context prod" in said.err
+    assert "there are: here, other" in said.err
+    near = bodywork("status", f"--kubeconfig={kubeconfig}", "--context=othr")
+    assert "did you mean other?" in near.err
 
 
 def test_a_kubeconfig_that_is_not_there_is_a_usage_error(bodywork: CommandLine) -> None:

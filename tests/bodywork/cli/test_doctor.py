@@ -105,7 +105,7 @@ def test_a_cluster_is_examined_as_whom_the_kubeconfig_says(
         said = bodywork("doctor", *where)
     assert said.code == 1
     lines = said.out.splitlines()
-    expected = f"ok       cluster              {server.url}, context here of {kubeconfig}"
+    expected = f"ok       cluster               {server.url}, context here of {kubeconfig}"
     assert lines[0] == expected
     assert lines[-1] == "9 failed, 5 warnings"
     hints = [line for line in lines if "--role=bodywork-workflow-controller" in line]
