@@ -1,0 +1,181 @@
+"""What every engine must do: sentences of `bodywork.ports.Engine`, one suite for all of them.
+
+Subclass `EngineContract` and give it the fixture `lab`. Its project `shop` has the batch stages
+`good` and `bad` (which prints "boom" and exits with 1), and the services `serve`, which answers on
+port 5000, and `broken`, which exits with 1.
+"""
+
+from typing import Protocol
+
+import pytest
+
+from bodywork.errors import SourceLost
+from bodywork.model.names import Namespace, ProjectName, RunName, StageName
+from bodywork.model.run import Observation, Phase, StageRun
+from bodywork.model.stage import Batch, Service, Stage
+from bodywork.ports import Engine
+
+PROJECT = ProjectName("shop")
+RUN = RunName("run-1")
+COMMIT = "c" * 40
+SERVER = """
+import http.server
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+    def log_message(self, *arguments):
+        pass
+http.server.ThreadingHTTPServer(("0.0.0.0", 5000), Handler).serve_forever()
+"""
+SCRIPTS = {
+    "good": "print('done')",
+    "bad": "print('boom')\nraise SystemExit(1)",
+    "serve": SERVER,
+    "broken": "raise SystemExit(1)",
+}
+
+
+class Lab(Protocol):
+    """A place in which engines can be made, with a source for the run.
+
+    Attributes:
+        image: of the stages.
+        address: what the address of a service begins with, on this machine.
+    """
+
+    namespace: Namespace
+    image: str
+    address: str
+
+    def engine(self) -> Engine:
+        """Return a new engine on the same place, as a new controller has it."""
+        ...
+
+
+def batch(name: str) -> Stage:
+    return Stage(StageName(name), Batch(60, 0), "main.py")
+
+
+def service(name: str = "serve") -> Stage:
+    return Stage(StageName(name), Service(20, 1, 5000), "main.py")
+
+
+def attempt_of(lab: Lab, stage: str, number: int = 1) -> StageRun:
+    return StageRun(lab.namespace, PROJECT, RUN, StageName(stage), number)
+
+
+def start(lab: Lab, engine: Engine, stage: Stage, number: int = 1) -> StageRun:
+    attempt = attempt_of(lab, stage.name, number)
+    engine.ensure_job(attempt, stage, COMMIT, lab.image)
+    return attempt
+
+
+def finish(engine: Engine, attempt: StageRun) -> Observation:
+    while not (seen := engine.observe_job(attempt)).phase.ended:
+        engine.wait([attempt], None)
+    return seen
+
+
+def deploy(lab: Lab, engine: Engine, stage: Stage) -> tuple[StageRun, Observation]:
+    attempt = attempt_of(lab, stage.name)
+    engine.ensure_version(attempt, stage, COMMIT, lab.image)
+    while (seen := engine.observe_version(attempt)).phase in (Phase.PENDING, Phase.RUNNING):
+        engine.wait([attempt], None)
+    return attempt, seen
+
+
+def take_back(engine: Engine, attempt: StageRun) -> Observation:
+    """Go back to no version at all, a step after the other."""
+    while (seen := engine.restore_version(attempt, None)).phase is Phase.RUNNING:
+        engine.wait([attempt], None)
+    return seen
+
+
+class EngineContract:
+    """The suite."""
+
+    def test_an_attempt_that_was_never_started_is_absent(self, lab: Lab) -> None:
+        assert lab.engine().observe_job(attempt_of(lab, "good")).phase is Phase.ABSENT
+        assert lab.engine().observe_version(attempt_of(lab, "serve")).phase is Phase.ABSENT
+
+    def test_a_job_goes_to_its_end(self, lab: Lab) -> None:
+        engine = lab.engine()
+        assert finish(engine, start(lab, engine, batch("good"))).phase is Phase.SUCCEEDED
+        failed = finish(engine, start(lab, engine, batch("bad")))
+        assert (failed.phase, failed.exit_code, failed.reason) == (Phase.FAILED, 1, "exit code 1")
+        assert failed.tail[-1] == "boom"
+
+    def test_starting_again_adopts_also_from_another_engine(self, lab: Lab) -> None:
+        first, second = lab.engine(), lab.engine()
+        uid = first.ensure_job(attempt_of(lab, "good"), batch("good"), COMMIT, lab.image)
+        assert second.ensure_job(attempt_of(lab, "good"), batch("good"), COMMIT, lab.image) == uid
+        assert finish(second, attempt_of(lab, "good")).uid == uid
+        assert first.observe_job(attempt_of(lab, "good")).uid == uid
+
+    def test_another_attempt_is_another_object(self, lab: Lab) -> None:
+        engine = lab.engine()
+        uids = {
+            engine.observe_job(start(lab, engine, batch("good"), number)).uid for number in (1, 2)
+        }
+        assert len(uids) == 2
+
+    def test_without_its_source_a_run_starts_nothing_new(self, lab: Lab) -> None:
+        engine = lab.engine()
+        engine.release(RUN)
+        engine.release(RUN)
+        with pytest.raises(SourceLost):
+            start(lab, engine, batch("good"))
+        assert engine.observe_job(attempt_of(lab, "good")).phase is Phase.ABSENT
+
+    def test_stopping_what_ended_or_never_began_changes_nothing(self, lab: Lab) -> None:
+        engine = lab.engine()
+        seen = finish(engine, start(lab, engine, batch("good")))
+        engine.stop_job(attempt_of(lab, "good"))
+        engine.stop_job(attempt_of(lab, "bad"))
+        assert engine.observe_job(attempt_of(lab, "good")) == seen
+        assert engine.observe_job(attempt_of(lab, "bad")).phase is Phase.ABSENT
+
+    def test_a_version_is_live_only_when_it_was_accepted(self, lab: Lab) -> None:
+        engine = lab.engine()
+        attempt, seen = deploy(lab, engine, service())
+        assert seen.phase is Phase.READY
+        assert seen.address.startswith(lab.address)
+        assert engine.live_version(PROJECT, service().name) is None
+        engine.accept_version(attempt)
+        engine.accept_version(attempt)
+        live = lab.engine().live_version(PROJECT, service().name)
+        assert live
+        assert (live.run, live.stage) == (RUN, "serve")
+
+    def test_a_version_that_ends_has_failed(self, lab: Lab) -> None:
+        _, seen = deploy(lab, lab.engine(), service("broken"))
+        assert (seen.phase, seen.exit_code) == (Phase.FAILED, 1)
+
+    def test_a_first_version_is_restored_to_nothing_also_by_another_engine(self, lab: Lab) -> None:
+        attempt, _ = deploy(lab, lab.engine(), service())
+        lab.engine().accept_version(attempt)
+        for _ in range(2):
+            assert take_back(lab.engine(), attempt).phase is Phase.ABSENT
+        assert lab.engine().live_version(PROJECT, service().name) is None
+
+    def test_forget_removes_a_run_but_not_what_is_live(self, lab: Lab) -> None:
+        engine = lab.engine()
+        finish(engine, start(lab, engine, batch("good")))
+        attempt, _ = deploy(lab, engine, service())
+        engine.accept_version(attempt)
+        engine.forget(RUN)
+        assert engine.observe_job(attempt_of(lab, "good")).phase is Phase.ABSENT
+        assert engine.live_version(PROJECT, service().name)
+
+    def test_a_wait_ends_with_its_time(self, lab: Lab) -> None:
+        lab.engine().wait([], 0.01)
+
+    def test_a_log_can_be_read_on_after_a_line(self, lab: Lab) -> None:
+        engine = lab.engine()
+        attempt = start(lab, engine, batch("bad"))
+        finish(engine, attempt)
+        *before, line = engine.read_log(attempt)
+        assert line.text == "boom"
+        assert list(engine.read_log(attempt, after=line.position)) == []
+        assert list(engine.read_log(attempt, after=len(before))) == [line]
