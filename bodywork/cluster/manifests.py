@@ -216,17 +216,7 @@ def _stage_arguments(stage: Stage, source: StageSource) -> Sequence[str]:
 
 
 def _variables(attempt: StageRun) -> list[Manifest]:
-    values = {
-        "HOME": restricted.TEMPORARY,
-        "PYTHONUNBUFFERED": "1",
-        "BODYWORK_RUN_ID": attempt.run,
-        "BODYWORK_ORIGIN_RUN_ID": attempt.origin_run,
-        "BODYWORK_STAGE": attempt.stage,
-        "BODYWORK_ATTEMPT": str(attempt.attempt),
-        "BODYWORK_IDEMPOTENCY_KEY": attempt.idempotency_key,
-        "BODYWORK_PROJECT": attempt.project,
-        "BODYWORK_NAMESPACE": attempt.namespace,
-    }
+    values = {"HOME": restricted.TEMPORARY, **attempt.variables()}
     return [{"name": name, "value": value} for name, value in values.items()]
 
 

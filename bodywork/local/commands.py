@@ -70,15 +70,8 @@ def _variables(folders: Folders, attempt: StageRun, endpoint: Endpoint | None) -
     services = sorted(each.name for each in folders.services.iterdir()) if quiet != "*" else []
     no_proxy = ",".join(filter(None, [quiet, "127.0.0.0/8", "localhost", *services]))
     variables = {
-        "BODYWORK_RUN_ID": attempt.run,
-        "BODYWORK_ORIGIN_RUN_ID": attempt.origin_run,
-        "BODYWORK_STAGE": attempt.stage,
-        "BODYWORK_ATTEMPT": str(attempt.attempt),
-        "BODYWORK_IDEMPOTENCY_KEY": attempt.idempotency_key,
-        "BODYWORK_PROJECT": attempt.project,
-        "BODYWORK_NAMESPACE": attempt.namespace,
+        **attempt.variables(),
         "BODYWORK_LOCAL_NETWORK": str(folders.services),
-        "PYTHONUNBUFFERED": "1",
         "NO_PROXY": no_proxy,
         "no_proxy": no_proxy,
     }

@@ -33,6 +33,19 @@ class StageRun:
         """The same for each try of a stage in a run, and in the runs that continue it."""
         return f"{self.origin_run}/{self.stage}"
 
+    def variables(self) -> dict[str, str]:
+        """Return the environment variables by which every engine tells a stage what it is."""
+        return {
+            "BODYWORK_RUN_ID": self.run,
+            "BODYWORK_ORIGIN_RUN_ID": self.origin_run,
+            "BODYWORK_STAGE": self.stage,
+            "BODYWORK_ATTEMPT": str(self.attempt),
+            "BODYWORK_IDEMPOTENCY_KEY": self.idempotency_key,
+            "BODYWORK_PROJECT": self.project,
+            "BODYWORK_NAMESPACE": self.namespace,
+            "PYTHONUNBUFFERED": "1",
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Checkout:

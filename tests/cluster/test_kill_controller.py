@@ -13,6 +13,7 @@ from tests.cluster.fuse import Fuse, Proxy, When
 from tests.cluster.judging import assert_each_job_was_made_once, live_version, sources_left
 from tests.cluster.projects import Project
 from tests.cluster.site import Site
+from tests.cluster.stories import batches, replaced_and_restored
 
 Make = Callable[..., Project]
 
@@ -22,26 +23,6 @@ def proxy(site: Site) -> Iterator[Proxy]:
     proxy = Proxy(site.kubeconfig)
     yield proxy
     proxy.close()
-
-
-def batches(shop: Project, site: Site) -> str:
-    shop.workflow("a >> b, c")
-    for name in "abc":
-        shop.batch(name, f"print('{name}')")
-    shop.commit()
-    return "succeeded"
-
-
-def replaced_and_restored(shop: Project, site: Site) -> str:
-    shop.workflow("serve")
-    shop.service("serve", word="v1")
-    shop.commit()
-    assert site.workflow(shop.folder).code == 0
-    shop.workflow("serve >> check")
-    shop.service("serve", word="v2")
-    shop.batch("check", "raise SystemExit(1)")
-    shop.commit()
-    return "rolled-back"
 
 
 ENDED = ("succeeded", "rolled-back")
