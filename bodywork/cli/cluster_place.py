@@ -11,10 +11,11 @@ from bodywork.cli import wiring
 from bodywork.cluster import labels, paths
 from bodywork.cluster.client import QUICK, Client, enduring
 from bodywork.cluster.engine import KubernetesEngine
-from bodywork.cluster.errors import Forbidden
+from bodywork.cluster.errors import Forbidden, Unavailable
 from bodywork.cluster.objects import ClusterObjects
 from bodywork.errors import NotFound, UsageError
 from bodywork.model.names import Namespace, RunName, problem_with_label
+from bodywork.workflow.context import LOG
 from bodywork.workflow.record import parse_progress
 from statemachine.stores.cluster_leases import ClusterLeaseStore
 from statemachine.stores.configmap import ConfigMapStore
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 OUTAGE_SECONDS = 900.0
 """How long a controller endures that the API server does not answer."""
+TOLD_AGAIN_SECONDS = 60.0
 LEASE_SECONDS = (20.0, 5.0, 1.0)
 RUN_LABELS = {labels.MANAGED_BY: labels.BODYWORK, labels.KIND: "run"}
 
@@ -85,7 +87,7 @@ class KubernetesPlace:
         from bodywork.cli.controllers import build_controller
 
         policy = enduring(OUTAGE_SECONDS)
-        client = connect(policy, _heeding(stop))
+        client = connect(policy, _heeding(stop), Outage())
         store = self._store(client)
         engine = self._engine(client, store)
         try:
@@ -150,9 +152,33 @@ def was_replaced(
     return holder.host.startswith(f"{job}-") and holder.host != (host or os.uname().nodename)
 
 
-def connect(policy: "RetryPolicy", sleep: Callable[[float], None]) -> Client:
+class Outage:
+    """Says why nothing happens while the API server does not answer: at first, then seldom."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._told = -TOLD_AGAIN_SECONDS
+
+    def __call__(self, fault: Unavailable, seconds: float) -> None:
+        """Hear of a pause before the next try."""
+        if seconds < 1 or self._clock() - self._told < TOLD_AGAIN_SECONDS:
+            return
+        self._told = self._clock()
+        LOG.warning(
+            "%s; trying again for up to %d minutes, stages go on meanwhile",
+            fault.message,
+            OUTAGE_SECONDS // 60,
+        )
+
+
+def connect(
+    policy: "RetryPolicy",
+    sleep: Callable[[float], None],
+    waiting: Callable[[Unavailable, float], None] = lambda fault, seconds: None,
+) -> Client:
     """Return a client of the cluster that the options and the environment name."""
-    return Client.connect(os.environ.get("BODYWORK_CONTEXT", ""), policy=policy, sleep=sleep)
+    context = os.environ.get("BODYWORK_CONTEXT", "")
+    return Client.connect(context, policy=policy, sleep=sleep, waiting=waiting)
 
 
 def describe_run(checkpoint: "Checkpoint") -> dict[str, str]:

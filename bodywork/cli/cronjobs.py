@@ -8,6 +8,7 @@ import click
 from bodywork.cli import options
 from bodywork.cli.exits import tell
 from bodywork.errors import NotFound, Unsupported
+from bodywork.model.names import MOST_RETRIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +52,7 @@ def _settings(*, needed: bool) -> "Callable[[options.F], options.F]":
         click.option("--git-repo-branch", required=needed, metavar="BRANCH", help="Or a tag."),
         click.option(
             "--retries",
-            type=click.IntRange(0, 100),
+            type=click.IntRange(0, MOST_RETRIES),
             help="How often a run that failed is tried again; what succeeded is kept. Default: 0.",
         ),
         click.option(

@@ -6,7 +6,6 @@ signal does anything unless it is handled here, and nobody else passes one on to
 """
 
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from pathlib import Path
 from bodywork.errors import BodyworkError, UsageError
 from bodywork.model.stage import Stage
 from bodywork.ports import Source
-from bodywork.stage.install import has_requirements, install
+from bodywork.stage.install import find_python, has_requirements, install
 from bodywork.stage.last_words import TERMINATION_LOG, Recorder, masked, write_message
 from bodywork.stage.secrecy import hide_from_children, without_secrets
 from bodywork.stage.signals import Stopped, forwarded, signal_code
@@ -80,10 +79,10 @@ def run_stage(
             folder = checkout.folder / order.stage
             script = _find_script(folder, stage)
             own = without_secrets(environment)
-            python = sys.executable
+            python = find_python(own)
             requirements = folder / "requirements.txt"
             if has_requirements(requirements):
-                own = install(requirements, Path(scratch, "venv"), own, signals.run_tool)
+                own = install(requirements, Path(scratch, "venv"), python, own, signals.run_tool)
                 python = os.path.join(own["VIRTUAL_ENV"], "bin", "python")
             command = [python, str(script), *stage.args]
             secrets = [own.get(each.variable, "") for each in stage.secrets]

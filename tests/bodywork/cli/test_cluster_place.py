@@ -2,7 +2,8 @@
 
 import pytest
 
-from bodywork.cli.cluster_place import was_replaced
+from bodywork.cli.cluster_place import Outage, was_replaced
+from bodywork.cluster.errors import Unavailable
 from statemachine.ownership import Holder
 
 POD = {"BODYWORK_RUN": "shop-29389821", "KUBERNETES_SERVICE_HOST": "10.96.0.1"}
@@ -24,3 +25,16 @@ def test_only_another_pod_of_the_same_job_has_been_replaced(
 ) -> None:
     holder = Holder(name="controller", host=host, pid=1, software="")
     assert was_replaced(holder, environment, "shop-29389821-fghij") is gone
+
+
+def test_an_outage_is_told_when_it_lasts_and_not_at_each_try(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    now = [0.0]
+    outage = Outage(lambda: now[0])
+    for at, pause in [(0.0, 0.2), (0.5, 1.5), (2.0, 3.0), (40.0, 15.0), (70.0, 15.0)]:
+        now[0] = at
+        outage(Unavailable("the cluster at https://c cannot be reached"), pause)
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 2  # at 0.5 s and, a minute later, at 70 s
+    assert told[0].startswith("the cluster at https://c cannot be reached; trying again for up to")

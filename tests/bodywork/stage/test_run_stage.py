@@ -208,7 +208,7 @@ def test_a_script_that_is_not_in_the_folder_is_told(container: Container, script
 
 def test_comments_and_empty_lines_install_nothing(container: Container) -> None:
     (container.folder / "train" / "requirements.txt").write_text("\n# later: numpy\n  \n")
-    code, lines = container.run("import sys; print(sys.prefix)")
+    code, lines = container.run("import sys; print(sys.prefix)", PATH=OURS)
     assert (code, lines[-1]) == (0, sys.prefix)
 
 
@@ -241,6 +241,38 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
 """
 
 
+OURS = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+
+
+def image_path(folder: Path) -> str:
+    """Return a PATH with a Python that has pip and nothing else, as an image has it."""
+    tools = folder / "image"
+    tools.mkdir()
+    (tools / "python3").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (tools / "python3").chmod(0o755)
+    return f"{tools}:/usr/bin:/bin"
+
+
+def image_in_an_environment(folder: Path) -> str:
+    """Return the PATH of an image that keeps its packages in an environment; `torch` is one."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    [packages] = folder.glob("lib/python*/site-packages")
+    (packages / "torch.py").write_text("text = 'from the image'")
+    return f"{folder / 'bin'}:/usr/bin:/bin"
+
+
+@pytest.mark.parametrize("requirement", ["", "tiny"])
+def test_a_stage_sees_what_its_image_brings_with_requirements_and_without(
+    container: Container, tmp_path: Path, requirement: str
+) -> None:
+    path = image_in_an_environment(tmp_path / "opt")
+    if requirement:
+        wanted = make_package(tmp_path / "tiny")
+        (container.folder / "train" / "requirements.txt").write_text(wanted)
+    code, lines = container.run("import torch; print(torch.text)", PATH=path, PIP_NO_INDEX="1")
+    assert (code, lines[-1]) == (0, "from the image"), lines
+
+
 def test_requirements_are_installed_with_pip_into_an_environment_of_their_own(
     container: Container, tmp_path: Path
 ) -> None:
@@ -248,7 +280,7 @@ def test_requirements_are_installed_with_pip_into_an_environment_of_their_own(
     (container.folder / "train" / "requirements.txt").write_text(requirement)
     code, lines = container.run(
         "import sys, tiny; print(tiny.text, sys.prefix != sys.base_prefix)",
-        PATH="/usr/bin:/bin",  # no uv there
+        PATH=image_path(tmp_path),  # no uv there
         PIP_NO_INDEX="1",
     )
     assert (code, lines[-1]) == (0, f"installed {True}"), lines
@@ -266,15 +298,15 @@ def test_requirements_are_installed_with_uv_where_it_is_there(
     )
     (tools / "uv").chmod(0o755)
     (container.folder / "train" / "requirements.txt").write_text("numpy\n")
-    code, lines = container.run("print('ran')", PATH=f"{tools}:/usr/bin:/bin")
+    code, lines = container.run("print('ran')", PATH=f"{tools}:{image_path(tmp_path)}")
     assert (code, lines[-1]) == (0, "ran"), lines
     assert any(line.startswith("uv venv --quiet --system-site-packages") for line in lines)
     assert any(line.startswith("uv pip install -r /") for line in lines)
 
 
-def test_requirements_that_cannot_be_had_are_told(container: Container) -> None:
+def test_requirements_that_cannot_be_had_are_told(container: Container, tmp_path: Path) -> None:
     (container.folder / "train" / "requirements.txt").write_text("no-such-package-of-ours==99\n")
-    code, lines = container.run("print('ran')", PATH="/usr/bin:/bin", PIP_NO_INDEX="1")
+    code, lines = container.run("print('ran')", PATH=image_path(tmp_path), PIP_NO_INDEX="1")
     assert code == 1
     assert lines[-1].startswith("error: the requirements of stage train cannot be installed")
     assert "ran" not in lines
