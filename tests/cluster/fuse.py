@@ -52,6 +52,7 @@ class Proxy:
         cluster = config["clusters"][0]["cluster"]
         self.config = config
         self.fuse = Fuse()
+        self.down = False
         self.server = _Server(self, urlsplit(cluster["server"]).netloc)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -63,12 +64,20 @@ class Proxy:
         file.write_text(json.dumps(config))
         return str(file)
 
+    def go_down(self) -> None:
+        """Answer nobody any more, and end what streams; until `down` is unset."""
+        self.down = True
+        self._cut()
+
     def close(self) -> None:
         self.server.shutdown()
+        self._cut()
+        self.server.server_close()
+
+    def _cut(self) -> None:
         for connection in list(self.server.endless):
             with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)  # of a watch whose reader was killed
-        self.server.server_close()
+                connection.shutdown(socket.SHUT_RDWR)  # also of a watch whose reader was killed
 
 
 class _Server(ThreadingHTTPServer):
@@ -93,6 +102,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def pass_on(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.server.proxy.down:
+            self.close_connection = True
+            return
         endless = "watch=true" in self.path or "follow=true" in self.path
         fuse = self.server.proxy.fuse
         fatal = not endless and fuse.count(f"{self.command} {self.path}")

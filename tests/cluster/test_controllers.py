@@ -4,6 +4,7 @@ import signal
 import subprocess
 from collections.abc import Callable
 
+from tests.cluster.fuse import Proxy
 from tests.cluster.judging import assert_each_job_was_made_once
 from tests.cluster.projects import Project
 from tests.cluster.site import Site
@@ -80,6 +81,26 @@ def test_status_says_that_a_killed_controller_is_gone(site: Site, project: Make)
     assert "--resume" in said.out + said.err
     assert site.run("cancel", f"--namespace={site.namespace}", run).code == 0
     assert site.status(run)["state"] == "cancelled"
+
+
+def test_a_controller_outlasts_an_api_server_that_is_away(site: Site, project: Make) -> None:
+    proxy = Proxy(site.kubeconfig)
+    shop = slow(project, 6)
+    through = proxy.write_kubeconfig(site.folder / "through.conf")
+    arguments = ("workflow", f"--namespace={site.namespace}", str(shop.folder), "main")
+    process = site.begin(*arguments, kubeconfig=through)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line == "begun\n":
+            proxy.go_down()
+        if "trying again" in line:
+            proxy.down = False
+            break
+    out, err = process.communicate(timeout=120)
+    proxy.close()
+    assert process.returncode == 0, err
+    assert "finished" in out
+    assert_each_job_was_made_once(site)
 
 
 def test_logs_can_be_followed_from_elsewhere(site: Site, project: Make) -> None:
