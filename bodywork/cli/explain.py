@@ -143,8 +143,8 @@ def stage_note(stage: StageStatus) -> str:
     if stage.reused_from:
         return f"from run {stage.reused_from}"
     latest = stage.attempts[-1] if stage.attempts else None
-    if latest and latest.state in ("failed", "lost", "stopped"):
-        return latest.reason
+    if latest and latest.state in ("started", "failed", "lost", "stopped"):
+        return latest.reason or stage.restoration_reason
     return stage.restoration_reason
 
 

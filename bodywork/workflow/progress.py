@@ -187,7 +187,8 @@ def record(attempt: Attempt, seen: Observation) -> Attempt:
     }
     state = states.get(seen.phase, "started")
     if attempt.state == state == "started":
-        return attempt  # nothing that is worth a write
+        # What keeps it from starting is worth a write: who looks from elsewhere reads the record.
+        return attempt if attempt.reason == seen.reason else replace(attempt, reason=seen.reason)
     if seen.phase is Phase.ABSENT:
         return replace(attempt, state=state, reason="vanished without a trace")
     return replace(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tests.cluster.projects import Project
 from tests.cluster.site import Site
+from tests.cluster.waiting import wait_for
 
 Make = Callable[..., Project]
 RULE = "-" * 100
@@ -137,6 +138,48 @@ def test_what_a_stage_lacks_is_named_at_once_and_costs_no_retries(
     assert said.code == 1
     assert 'secret "nowhere" not found' in said.err
     assert len(site.get("jobs")["items"]) == 1
+
+
+def test_a_stage_that_takes_too_much_memory_is_told_apart(site: Site, project: Make) -> None:
+    limits = "spec: {limits: [{type: Container, default: {memory: 64Mi}}]}"
+    body = f"apiVersion: v1\nkind: LimitRange\nmetadata: {{name: small}}\n{limits}\n"
+    site.cluster.kubectl("-n", site.namespace, "apply", "-f", "-", stdin=body)
+    shop = project("greedy")
+    shop.batch("greedy", "x = bytearray(512 << 20)\nprint(len(x))")
+    shop.commit()
+    said = site.workflow(shop.folder)
+    assert said.code == 1
+    assert "memory" in said.err
+    assert "64Mi" in said.err
+
+
+def test_a_stage_that_no_node_has_room_for_is_told_at_once_and_can_be_cancelled(
+    site: Site, project: Make
+) -> None:
+    shop = project("huge")
+    shop.batch("huge", "print(1)")
+    config = shop.folder / "huge" / "config.ini"
+    config.write_text(config.read_text().replace("CPU_REQUEST=0.05", "CPU_REQUEST=900"))
+    shop.commit()
+    process = site.begin("workflow", f"--namespace={site.namespace}", str(shop.folder), "main")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "no node has room for it" in line:
+            break
+    else:
+        raise AssertionError("it was never told")
+    [run] = site.runs()
+    wait_for(  # what is told is on record a moment later, for those who look from elsewhere
+        site,
+        "api/v1",
+        "configmaps",
+        lambda each: "no node has room" in each.get("data", {}).get("checkpoint.json", ""),
+        seconds=10,
+    )
+    assert "no node has room for it" in site.run("status", f"-n{site.namespace}", run).out
+    assert site.run("cancel", f"-n{site.namespace}", run).code == 0
+    process.communicate(timeout=60)
+    assert process.returncode == 3
 
 
 def test_a_secret_reaches_its_stage_and_nothing_else(site: Site, project: Make) -> None:
