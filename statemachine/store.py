@@ -3,11 +3,12 @@
 Each sentence of the protocol's docstrings is a test in `statemachine.testing`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from statemachine.checkpoint import Checkpoint
+from statemachine.errors import CheckpointCorrupt, CheckpointNotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +64,26 @@ class CheckpointStore(Protocol):
     def list(self) -> Sequence[str]:
         """Return the ids of all machines, sorted, the unreadable ones included."""
         ...
+
+
+@runtime_checkable
+class ReadsAll(Protocol):
+    """A store that can read all its records at once, where that is cheaper than one by one."""
+
+    def load_all(self) -> Sequence[Stored | CheckpointCorrupt]:
+        """Return every machine's newest checkpoint, or why it cannot be read, sorted by id."""
+        ...
+
+
+def load_all(store: CheckpointStore) -> Iterator[Stored | CheckpointCorrupt]:
+    """Yield every machine's newest checkpoint, or why it cannot be read, sorted by id."""
+    if isinstance(store, ReadsAll):
+        yield from store.load_all()
+        return
+    for machine_id in store.list():
+        try:
+            yield store.load(machine_id)
+        except CheckpointCorrupt as error:
+            yield error
+        except CheckpointNotFound:
+            continue  # deleted a moment ago

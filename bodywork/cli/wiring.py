@@ -176,15 +176,13 @@ def checkpoints(
     store: "CheckpointStore", unreadable: Callable[[str], None] = lambda _: None
 ) -> Iterator["Checkpoint"]:
     """Yield the readable checkpoints of a store; `unreadable` is told of each of the others."""
-    from statemachine.errors import CheckpointCorrupt, CheckpointNotFound
+    from statemachine.store import Stored, load_all
 
-    for name in store.list():
-        try:
-            yield store.load(name).checkpoint
-        except CheckpointCorrupt as error:
-            unreadable(error.message)
-        except CheckpointNotFound:
-            continue  # deleted a moment ago
+    for each in load_all(store):
+        if isinstance(each, Stored):
+            yield each.checkpoint
+        else:
+            unreadable(each.message)
 
 
 def load_run(place: Place, run: str) -> "Checkpoint":

@@ -20,12 +20,11 @@ from bodywork.workflow.progress import Progress, Request
 from bodywork.workflow.record import parse_progress, render_progress, steps_in
 from statemachine.checkpoint import Checkpoint, Data
 from statemachine.definition import Definition
-from statemachine.errors import CheckpointCorrupt, CheckpointNotFound
 from statemachine.hooks import Hooks
 from statemachine.ownership import Holder, Ownership
 from statemachine.retries import DEFAULT, RetryPolicy
 from statemachine.runner import Runner
-from statemachine.store import CheckpointStore, Stored
+from statemachine.store import CheckpointStore, Stored, load_all
 
 READABLE_LENGTH = 30
 HISTORY = 10
@@ -127,11 +126,11 @@ class Controller:
 
     def checkpoints(self) -> Iterator[Checkpoint]:
         """Yield the readable checkpoints of the namespace."""
-        for name in self._store.list():
-            try:
-                yield self._store.load(name).checkpoint
-            except (CheckpointCorrupt, CheckpointNotFound) as error:
-                LOG.debug("%s", error)
+        for each in load_all(self._store):
+            if isinstance(each, Stored):
+                yield each.checkpoint
+            else:
+                LOG.debug("%s", each)
 
     def _carry_on(self, run: RunName, stored: Stored) -> Checkpoint:
         try:

@@ -124,7 +124,8 @@ class ConfigMapStore:
     def load_all(self) -> Sequence[Stored | CheckpointCorrupt]:
         """Return every machine's newest checkpoint, or why it cannot be read, in one request."""
         found: list[Stored | CheckpointCorrupt] = []
-        for each in self._objects.list_all(self._labels):
+        records = self._objects.list_all(self._labels)
+        for each in sorted(records, key=lambda record: str(record["metadata"]["name"])):
             try:
                 found.append(Stored(_checkpoint_in(each), _version(each)))
             except CheckpointCorrupt as error:

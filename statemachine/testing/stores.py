@@ -26,7 +26,7 @@ from statemachine.errors import (
     CheckpointTooLarge,
     Fenced,
 )
-from statemachine.store import CheckpointStore, Stored
+from statemachine.store import CheckpointStore, Stored, load_all
 
 _AT = datetime(2026, 2, 3, 4, 5, 6, 789, tzinfo=UTC)
 
@@ -158,6 +158,12 @@ class StoreContract:
         store.delete("m-10")
         assert list(store.list()) == ["m-1", "m-2"]
         assert store.load("m-2").checkpoint == sample("m-2")
+
+    def test_all_are_read_at_once_as_they_are_read_one_by_one(self, store: CheckpointStore) -> None:
+        """The same checkpoints under the same versions, sorted."""
+        for name in ("m-2", "m-10", "m-1"):
+            store.create(sample(name))
+        assert list(load_all(store)) == [store.load(name) for name in ("m-1", "m-10", "m-2")]
 
     def test_a_record_that_is_too_large_is_not_written(self, store: CheckpointStore) -> None:
         """Neither by create nor by save; what was there stays."""
