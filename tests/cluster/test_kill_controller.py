@@ -11,11 +11,25 @@ import pytest
 
 from tests.cluster.fuse import Fuse, Proxy, When
 from tests.cluster.judging import assert_each_job_was_made_once, live_version, sources_left
+from tests.cluster.kubelet import ScriptedKubelet
 from tests.cluster.projects import Project
 from tests.cluster.site import Site
 from tests.cluster.stories import batches, replaced_and_restored
 
+pytestmark = pytest.mark.control_plane
+
 Make = Callable[..., Project]
+
+
+@pytest.fixture(autouse=True)
+def _kubelet(site: Site) -> Iterator[None]:
+    """Where there is no node, a scripted kubelet says how the pods went."""
+    if site.cluster.node:
+        yield
+        return
+    kubelet = ScriptedKubelet(site.cluster.kubeconfig, site.namespace, {"check": 1})
+    yield
+    kubelet.close()
 
 
 @pytest.fixture
