@@ -76,7 +76,7 @@ class Container:
             stderr=subprocess.STDOUT,
             text=True,
             env={
-                **os.environ,
+                **{k: v for k, v in os.environ.items() if not k.startswith("BODYWORK_")},
                 "TMPDIR": str(self.temporary),
                 "MESSAGE": str(self.message),
                 **environment,
