@@ -22,12 +22,10 @@ BATCH = "apis/batch/v1"
 
 @pytest.fixture
 def server(site: Site, tmp_path: Path) -> Iterator[HttpsServer]:
-    assert site.cluster.authority is not None
+    authority = site.cluster.trusted_authority()
     certificates = tmp_path / "certificates"
     repositories = tmp_path / "repositories"
-    with https_server(
-        repositories, certificates, site.cluster.gateway, site.cluster.authority
-    ) as server:
+    with https_server(repositories, certificates, site.cluster.gateway, authority) as server:
         yield server
 
 

@@ -72,6 +72,7 @@ def proxied(site: Site) -> Iterator[str]:
 
 def test_private_project_from_namespace_to_deleted_service(site: Site, tmp_path: Path) -> None:
     namespace = f"--namespace={site.namespace}"
+    site.cluster.trusted_authority()  # pods reach the servers below on a cluster of our own
     product = classification_product(tmp_path / PROJECT, site.cluster.image)
     gateway = site.cluster.gateway
     with (
@@ -201,14 +202,14 @@ def test_branch_of_a_folder_on_this_machine(site: Site, tmp_path: Path) -> None:
 
 
 def test_scheduled_workflow_with_history_and_logs(site: Site, tmp_path: Path) -> None:
-    assert site.cluster.authority is not None
+    authority = site.cluster.trusted_authority()
     namespace = f"--namespace={site.namespace}"
     root = tmp_path / "repositories"
     shop = Project(root / "shop", site.cluster.image, "train", "shop")
     shop.batch("train", "print('trained by the clock')")
     shop.commit()
     certificates = tmp_path / "certificates"
-    with https_server(root, certificates, site.cluster.gateway, site.cluster.authority) as public:
+    with https_server(root, certificates, site.cluster.gateway, authority) as public:
         made = site.run(
             "cronjob",
             "create",
