@@ -5,13 +5,13 @@ import shlex
 from collections.abc import Mapping
 
 from bodywork.cli.contexts import typed_options
-from bodywork.cli.wiring import DEFAULT_NAMESPACE, Place
+from bodywork.cli.wiring import DEFAULT_NAMESPACE, Place, default_engine
 
 
 def command(place: Place, *words: str, environ: Mapping[str, str] = os.environ) -> str:
     """Return `bodywork …` for this place, ready to be pasted into a shell."""
     where = typed_options()
-    if place.engine_name != environ.get("BODYWORK_ENGINE", "kubernetes"):
+    if place.engine_name != default_engine(environ).lower():
         where.append(f"--engine={place.engine_name}")
     if place.namespace != environ.get("BODYWORK_NAMESPACE", DEFAULT_NAMESPACE):
         where.append(f"--namespace={place.namespace}")

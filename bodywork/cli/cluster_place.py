@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from bodywork.cli import wiring
+from bodywork.cli.contexts import naming_variables
 from bodywork.cluster import labels, paths
 from bodywork.cluster.client import QUICK, Client, enduring
 from bodywork.cluster.engine import KubernetesEngine
@@ -178,7 +179,8 @@ def connect(
 ) -> Client:
     """Return a client of the cluster that the options and the environment name."""
     context = os.environ.get("BODYWORK_CONTEXT", "")
-    return Client.connect(context, policy=policy, sleep=sleep, waiting=waiting)
+    with naming_variables():
+        return Client.connect(context, policy=policy, sleep=sleep, waiting=waiting)
 
 
 def describe_run(checkpoint: "Checkpoint") -> dict[str, str]:

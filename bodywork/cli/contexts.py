@@ -46,6 +46,19 @@ def chosen_cluster(engine: str, context: str, kubeconfig: str) -> Iterator[None]
                 os.environ[variable] = value
 
 
+@contextmanager
+def naming_variables() -> Iterator[None]:
+    """Let a `UsageError` about a cluster name the variable that its choice came from."""
+    try:
+        yield
+    except UsageError as error:
+        for option, variable in _VARIABLES.items():
+            value = os.environ.get(variable)
+            if value and value in error.message and option not in _typed:
+                raise UsageError(f"{variable}: {error.message}", hint=error.hint) from None
+        raise
+
+
 def typed_options() -> list[str]:
     """Return the options that name this command's cluster, for the next command to type."""
     return [f"--{option}={value}" for option, value in _typed.items()]

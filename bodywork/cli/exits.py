@@ -87,8 +87,7 @@ def run(program: click.Command, arguments: "Sequence[str]") -> int:
     except Ended as ended:
         return ended.code
     except click.ClickException as error:
-        error.show()
-        return USAGE
+        return _refuse(error)
     except (click.Abort, KeyboardInterrupt):
         tell("interrupted", label="note")
         return KEYBOARD
@@ -99,9 +98,16 @@ def run(program: click.Command, arguments: "Sequence[str]") -> int:
         return _explain(error)
 
 
-def _status(end: SystemExit) -> int:
-    """Return the code that click chose, as after a completion."""
-    return end.code if isinstance(end.code, int) else SUCCESS
+def _refuse(error: click.ClickException) -> int:
+    """Say what is wrong with the words of a command."""
+    if type(error).__name__ == "NoArgsIsHelpError":  # nothing was typed: the help, as it is
+        error.show()
+        return USAGE
+    from bodywork.cli.usage import explain_usage
+
+    message, hints = explain_usage(error)
+    tell(message, *hints)
+    return USAGE
 
 
 def _explain(error: BaseException) -> int:

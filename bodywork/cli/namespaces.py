@@ -3,6 +3,7 @@
 import click
 
 from bodywork.cli import options
+from bodywork.cli.parameters import LABEL
 from bodywork.errors import UsageError
 from bodywork.model.names import problem_with_label
 
@@ -15,7 +16,7 @@ Examples:
 
 @click.command("setup-namespace", epilog=_EPILOG)
 @options.engine
-@click.argument("namespace")
+@click.argument("namespace", type=LABEL)
 @click.option(
     "--dry-run",
     is_flag=True,

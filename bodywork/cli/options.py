@@ -7,6 +7,8 @@ from typing import Any, TypeVar, cast
 import click
 
 from bodywork.cli.contexts import chosen_cluster
+from bodywork.cli.parameters import LABEL
+from bodywork.cli.wiring import ENGINES
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -17,6 +19,7 @@ def place(command: F) -> F:
         "-n",
         "--namespace",
         metavar="NS",
+        type=LABEL,
         envvar="BODYWORK_NAMESPACE",
         default="",
         help="Namespace to work in; else $BODYWORK_NAMESPACE, else the context's, else `default`.",
@@ -49,9 +52,9 @@ def engine(command: F) -> F:
         ),
         click.option(
             "--engine",
-            type=click.Choice(["kubernetes", "local"]),
+            type=click.Choice(ENGINES, case_sensitive=False),
             envvar="BODYWORK_ENGINE",
-            default="kubernetes",
+            default=ENGINES[0],
             help="Where stages run: on a cluster, or as processes on this machine; "
             "else $BODYWORK_ENGINE, else kubernetes.",
         ),

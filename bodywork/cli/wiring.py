@@ -4,8 +4,9 @@ Everything is imported where it is needed: a command pays for what it uses. The 
 this, so nothing here knows click.
 """
 
+import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from importlib import import_module
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from statemachine.store import CheckpointStore
 
 Observer = Callable[["Checkpoint"], None]
+ENGINES = ("kubernetes", "local")
+"""What --engine, BODYWORK_ENGINE and `Workflow(engine=…)` may name; the first is the default."""
 DEFAULT_NAMESPACE = "default"
 RETRY_FIRST_SECONDS = 1.0
 RETRY_MAXIMUM_SECONDS = 60.0
@@ -71,28 +74,36 @@ class Place(Protocol):
         ...
 
 
-def open_place(engine: str, namespace: str) -> Place:
-    """Return the place that the options name.
+def open_place(engine: str = "", namespace: str = "") -> Place:
+    """Return the place that the options name; "" leaves it to the environment.
 
     Raises:
-        UsageError: the namespace cannot be called that, or is not given.
+        UsageError: the engine is unknown, or the namespace cannot be called that.
         EngineUnavailable: no cluster is configured.
     """
-    if engine == "kubernetes":
+    chosen = engine or default_engine()
+    if chosen.lower() not in ENGINES:
+        where = "engine" if engine else "BODYWORK_ENGINE"
+        raise UsageError(
+            f"{where}: {chosen!r} is not one of {', '.join(ENGINES)}",
+            hint="kubernetes runs stages on a cluster, local as processes on this machine",
+        )
+    name = namespace or os.environ.get("BODYWORK_NAMESPACE", "")
+    if name and (fault := problem_with_label(name)):
+        where = "" if namespace else "BODYWORK_NAMESPACE: "
+        raise UsageError(f"{where}the namespace {name!r} {fault}")
+    if chosen.lower() == "kubernetes":
         from bodywork.cli.cluster_place import KubernetesPlace
 
-        return KubernetesPlace(namespace)
-    name = namespace or DEFAULT_NAMESPACE
-    if fault := problem_with_label(name):
-        raise UsageError(f"the namespace {name!r} {fault}")
+        return KubernetesPlace(name)
     from bodywork.cli.place import LocalPlace
 
-    return LocalPlace(Namespace(name))
+    return LocalPlace(Namespace(name or DEFAULT_NAMESPACE))
 
 
-def open_administration(engine: str) -> "Administration":
-    """Return the administration of the engine as a whole. Raises as `open_place`."""
-    return open_place(engine, "").administration
+def default_engine(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the engine that is meant where none is named: $BODYWORK_ENGINE, else a cluster."""
+    return environ.get("BODYWORK_ENGINE") or ENGINES[0]
 
 
 class SystemClock:

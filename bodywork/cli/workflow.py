@@ -6,6 +6,7 @@ import click
 
 from bodywork.cli import options
 from bodywork.cli.exits import Ended, tell
+from bodywork.cli.parameters import LABEL
 from bodywork.model.names import MOST_RETRIES
 
 _EPILOG = """\b
@@ -47,6 +48,7 @@ and resumable, 5 the engine cannot be reached."""
     "name",
     default="",
     metavar="RUN",
+    type=LABEL,
     envvar="BODYWORK_RUN",
     help="Begin the run of this name, or go on with it; else $BODYWORK_RUN.",
 )

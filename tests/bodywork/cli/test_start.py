@@ -6,6 +6,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
+from bodywork.cli.exits import run
 from bodywork.cli.program import COMMANDS, program
 
 LIST_MODULES = """
@@ -43,7 +44,8 @@ def test_the_table_of_commands_says_what_each_command_says_of_itself() -> None:
         assert command.name == name
 
 
-def test_the_nearest_command_is_named_for_one_that_does_not_exist() -> None:
-    result = CliRunner().invoke(program, ["worklfow"])
-    assert result.exit_code == 2
-    assert "Did you mean 'workflow'?" in result.output
+def test_the_nearest_command_is_named_for_one_that_does_not_exist(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(program, ["worklfow"]) == 2
+    assert "hint: did you mean workflow?\n" in capsys.readouterr().err
