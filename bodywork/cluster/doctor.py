@@ -12,6 +12,7 @@ from typing import Any
 from bodywork.cluster import paths
 from bodywork.cluster.client import Client
 from bodywork.cluster.errors import Forbidden
+from bodywork.cluster.forbidden import bind_cluster_command
 from bodywork.cluster.manifests import SERVICE_ACCOUNT
 from bodywork.cluster.probe import probe_image
 from bodywork.cluster.reviews import Allowed, check_rights, review
@@ -105,7 +106,7 @@ class _Namespace:
     def _look(self) -> tuple[Check, dict[str, Any] | None]:
         """Return whether it is there, and the namespace itself where we may see it."""
         if not self.allowed("", "namespaces", "get"):
-            hint = f"`bodywork setup-namespace {self.name}` grants it to controllers"
+            hint = f"an administrator can grant it: {bind_cluster_command()}"
             return Check("namespace", "warning", f"{self.name} {_UNSEEN}", hint), None
         try:
             found = self.client.get(paths.namespace(self.name))

@@ -160,10 +160,9 @@ def _forbidden(message: str, told: dict[str, Any]) -> Forbidden:
         return NamespaceEnding(message, hint="the namespace is being deleted: wait, or use another")
     if "exceeded quota" in message:
         return QuotaExceeded(message, hint="free something, or have the namespace's quota raised")
-    if "cannot " in message:
-        hint = "`bodywork doctor` lists the rights that are missing; setup-namespace grants them"
-        return Forbidden(message, hint=hint)
-    return Forbidden(message)
+    from bodywork.cluster.forbidden import hint_for  # late: needed for refusals only
+
+    return Forbidden(message, hint=hint_for(message))
 
 
 def _told(body: bytes) -> dict[str, Any]:

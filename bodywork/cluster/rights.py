@@ -1,12 +1,15 @@
 """Who may do what in a namespace: the least that works, each right with its reason; pure.
 
-Two roles: what a controller does, given to its service account; and what people do beside that
-(secrets, schedules, looking around), given to nobody until an administrator binds it to somebody.
-Stages run under an account that may do nothing, and without its token. A test compares these tables
-with the audit log of the whole suite: every verb is used, and none beyond them.
+Each role stands alone: `PROMISED` names the commands that work with one role and no other. The role
+of controllers is bound to their service account, and to people who run workflows from their own
+machine. The role of people who keep secrets and schedules is bound by an administrator. Stages run
+under an account without any right, and without its token.
+
+The cluster tests run each command under one role only. `scripts/check-rights` compares each role
+with what the API server's audit log shows of its accounts: every verb is used, and no other.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +21,35 @@ Manifest = dict[str, Any]
 CONTROLLER = "bodywork-workflow-controller"
 PEOPLE = "bodywork-people"
 RBAC = "rbac.authorization.k8s.io"
+PROMISED: Mapping[str, Sequence[str]] = {
+    CONTROLLER: (
+        "workflow",
+        "status",
+        "logs",
+        "cancel",
+        "service display",
+        "service delete",
+        "doctor",
+    ),
+    PEOPLE: (
+        "secret create",
+        "secret update",
+        "secret display",
+        "secret delete",
+        "cronjob create",
+        "cronjob update",
+        "cronjob display",
+        "cronjob history",
+        "cronjob logs",
+        "cronjob delete",
+        "service display",
+        "service delete",
+        "status",
+        "logs",
+        "doctor",
+    ),
+}
+"""Role → the commands that an account with this role alone can use; docs/security.md lists them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +84,38 @@ CONTROLLER_RIGHTS = (
         "service stages",
     ),
     Right("apps", "replicasets", ("list",), "the version to roll back to"),
-    Right("", "services", ("get", "create", "update", "delete"), "the names of services"),
+    Right(
+        "",
+        "services",
+        ("get", "list", "create", "update", "delete"),
+        "the names of services; bodywork service display",
+    ),
 )
 
 PEOPLE_RIGHTS = (
     Right("", "secrets", ("get", "list", "create", "patch", "delete"), "bodywork secret"),
-    Right("", "services", ("list",), "bodywork service display"),
     Right(
         "batch",
         "cronjobs",
         ("get", "list", "create", "update", "delete"),
         "bodywork cronjob",
     ),
+    Right(
+        "batch",
+        "jobs",
+        ("get", "list", "watch", "create", "delete"),
+        "what schedules started; the pod that bodywork doctor tries an image with",
+    ),
+    Right("", "pods", ("get", "list", "watch"), "how schedules and stages go"),
+    Right("", "pods/log", ("get",), "what controllers and stages print"),
+    Right("", "events", ("list", "watch"), "why a pod is refused"),
+    Right("", "configmaps", ("get", "list"), "records of runs"),
+    Right("coordination.k8s.io", "leases", ("get",), "who is at work"),
+    Right("apps", "deployments", ("get", "list", "delete"), "bodywork service"),
+    Right("", "services", ("get", "list", "delete"), "bodywork service"),
 )
+
+ROLES: Mapping[str, tuple[Right, ...]] = {CONTROLLER: CONTROLLER_RIGHTS, PEOPLE: PEOPLE_RIGHTS}
 
 CLUSTER_RIGHTS = (Right("", "namespaces", ("get", "list"), "whether a namespace is there"),)
 
@@ -82,11 +133,11 @@ def namespace_manifests(namespace: str) -> list[Manifest]:
     return [
         build_namespace(namespace),
         _service_account(namespace, CONTROLLER),
-        _role(namespace, CONTROLLER, CONTROLLER_RIGHTS),
+        _role(namespace, CONTROLLER),
         _role_binding(namespace),
         _cluster_role(),
         _cluster_role_binding(namespace),
-        _role(namespace, PEOPLE, PEOPLE_RIGHTS),
+        _role(namespace, PEOPLE),
         _service_account(namespace, SERVICE_ACCOUNT),
     ]
 
@@ -106,12 +157,12 @@ def _service_account(namespace: str, name: str) -> Manifest:
     }
 
 
-def _role(namespace: str, name: str, rights: tuple[Right, ...]) -> Manifest:
+def _role(namespace: str, name: str) -> Manifest:
     return {
         "apiVersion": f"{RBAC}/v1",
         "kind": "Role",
         "metadata": _metadata(name, namespace),
-        "rules": rules(rights),
+        "rules": rules(ROLES[name]),
     }
 
 

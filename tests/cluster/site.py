@@ -1,4 +1,7 @@
-"""A namespace of the test cluster, with people who have the least rights, and the command line."""
+"""A namespace of the test cluster, with one account for each role, and the command line.
+
+Each command runs under the first role that is promised to be enough for it, and under no other.
+"""
 
 import json
 import os
@@ -12,9 +15,12 @@ from typing import Any
 
 import pytest
 
+from bodywork.cluster.rights import CONTROLLER, PEOPLE, PROMISED
+
 BODYWORK = [sys.executable, "-c", "from bodywork.cli import main; main()"]
 ROOT = Path(__file__).resolve().parents[2]
-PERSON = "person"
+ACCOUNTS = {CONTROLLER: "runner", PEOPLE: "keeper"}
+"""Role → the service account that has this role and no other."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,12 @@ class Cluster:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
+    def ask(self, *arguments: str) -> str:
+        """Return what kubectl prints, whatever its exit code."""
+        command = ["kubectl", "--kubeconfig", self.kubeconfig, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return done.stdout.strip()
+
     def get(self, *arguments: str) -> dict[str, Any]:
         """Return what `kubectl get … -o json` says."""
         return dict(json.loads(self.kubectl("get", *arguments, "-o", "json")))
@@ -75,26 +87,36 @@ class Said:
 
 @dataclass
 class Site:
-    """A namespace, and the command line of somebody who may do there what the docs say."""
+    """A namespace, and the command line of users with the least rights there.
+
+    Attributes:
+        kubeconfigs: role → the kubeconfig of the account that has this role alone.
+        variables: added to the environment of each command.
+    """
 
     cluster: Cluster
     folder: Path
     namespace: str = field(default_factory=lambda: f"t-{uuid.uuid4().hex[:8]}")
     started: "list[subprocess.Popen[str]]" = field(default_factory=list)
-    kubeconfig: str = ""
+    kubeconfigs: dict[str, str] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         made = self.run("setup-namespace", self.namespace, kubeconfig=self.cluster.kubeconfig)
         assert made.code == 0, made.err
-        self.kubeconfig = str(self.folder / f"{self.namespace}.conf")
-        self._make_person()
+        for role, account in ACCOUNTS.items():
+            self.kubeconfigs[role] = self.make_account(account, role)
+
+    @property
+    def kubeconfig(self) -> str:
+        """The kubeconfig of a user who runs workflows."""
+        return self.kubeconfigs[CONTROLLER]
 
     def run(self, *arguments: str, kubeconfig: str = "", stdin: str | None = None) -> Said:
         """Run a command to its end."""
         done = subprocess.run(
             [*BODYWORK, *arguments],
-            env=self.environment(kubeconfig),
+            env=self.environment(kubeconfig or self._kubeconfig_for(*arguments)),
             input=stdin,
             capture_output=True,
             text=True,
@@ -109,7 +131,7 @@ class Site:
         """Start a command and return without waiting for it."""
         process = subprocess.Popen(
             [*BODYWORK, *arguments],
-            env=self.environment(kubeconfig),
+            env=self.environment(kubeconfig or self._kubeconfig_for(*arguments)),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -142,10 +164,10 @@ class Site:
         return {**kept, **own, **self.variables}
 
     def audit(self) -> Iterator[dict[str, Any]]:
-        """Yield the audit log's entries about this namespace, of our person and controllers."""
+        """Yield the audit log's entries about this namespace, of our users and controllers."""
         if self.cluster.audit_log is None:
             pytest.skip("needs the API server's audit log, which only a cluster of our own has")
-        accounts = (PERSON, "bodywork-workflow-controller")
+        accounts = (*ACCOUNTS.values(), CONTROLLER)
         ours = tuple(f":{self.namespace}:{account}" for account in accounts)
         with self.cluster.audit_log.open() as lines:
             for line in lines:
@@ -155,6 +177,21 @@ class Site:
                 by_us = entry["user"]["username"].endswith(ours)
                 if by_us and entry.get("userAgent", "").startswith("bodywork/"):
                     yield entry
+
+    def make_account(self, account: str, role: str) -> str:
+        """Make an account with the rights of one role; return a kubeconfig for it."""
+        namespace, kubectl = self.namespace, self.cluster.kubectl
+        subject = f"--serviceaccount={namespace}:{account}"
+        kubectl("-n", namespace, "create", "serviceaccount", account)
+        kubectl("-n", namespace, "create", "rolebinding", account, f"--role={role}", subject)
+        everywhere = ("clusterrolebinding", f"{account}--{namespace}")
+        kubectl("create", *everywhere, f"--clusterrole={CONTROLLER}", subject)
+        token = kubectl("-n", namespace, "create", "token", account, "--duration=2h")
+        config = json.loads(kubectl("config", "view", "--raw", "--minify", "-o", "json"))
+        config["users"][0]["user"] = {"token": token}
+        path = self.folder / f"{namespace}-{account}.conf"
+        path.write_text(json.dumps(config))
+        return str(path)
 
     def close(self) -> None:
         """End what was started; the namespace goes without anybody waiting for it."""
@@ -170,26 +207,14 @@ class Site:
             "delete",
             "clusterrolebinding",
             f"bodywork-workflow-controller--{self.namespace}",
-            f"person--{self.namespace}",
+            *(f"{account}--{self.namespace}" for account in ACCOUNTS.values()),
             "--ignore-not-found",
         )
 
-    def _make_person(self) -> None:
-        """Make an account with a controller's and people's rights, and a kubeconfig for it."""
-        namespace, kubectl = self.namespace, self.cluster.kubectl
-        account = f"--serviceaccount={namespace}:{PERSON}"
-        kubectl("-n", namespace, "create", "serviceaccount", PERSON)
-        for role in ("bodywork-workflow-controller", "bodywork-people"):
-            binding = f"{PERSON}-{role}"
-            kubectl("-n", namespace, "create", "rolebinding", binding, f"--role={role}", account)
-        kubectl(
-            "create",
-            "clusterrolebinding",
-            f"{PERSON}--{namespace}",
-            "--clusterrole=bodywork-workflow-controller",
-            account,
-        )
-        token = kubectl("-n", namespace, "create", "token", PERSON, "--duration=2h")
-        config = json.loads(kubectl("config", "view", "--raw", "--minify", "-o", "json"))
-        config["users"][0]["user"] = {"token": token}
-        Path(self.kubeconfig).write_text(json.dumps(config))
+    def _kubeconfig_for(self, *arguments: str) -> str:
+        """Return the kubeconfig of the first role that is promised to be enough for a command."""
+        words = {arguments[0], " ".join(arguments[:2])}
+        for role, commands in PROMISED.items():
+            if not words.isdisjoint(commands):
+                return self.kubeconfigs[role]
+        return self.kubeconfig

@@ -10,6 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from bodywork.cluster.rights import CONTROLLER, PEOPLE
 from tests.cluster.projects import Project
 from tests.cluster.site import Said, Site
 
@@ -40,13 +43,27 @@ def test_a_namespace_that_is_ready_is_said_to_be(site: Site) -> None:
     assert "and holds bodywork" in found(said)["image"]["message"]
 
 
-def test_the_least_rights_are_enough_and_leave_no_trace(site: Site) -> None:
+@pytest.mark.parametrize(
+    ("role", "warnings"),
+    [
+        (CONTROLLER, {"right: secrets", "right: cronjobs", "secret: store"}),
+        (
+            PEOPLE,
+            {f"right: {name}" for name in ("configmaps", "leases", "jobs", "pods")}
+            | {f"right: {name}" for name in ("deployments", "replicasets", "services")},
+        ),
+    ],
+)
+def test_the_rights_of_one_role_are_enough_and_leave_no_trace(
+    site: Site, role: str, warnings: set[str]
+) -> None:
     site.run(
         "secret", "create", f"--namespace={site.namespace}", "--name=store", "--data", "USER=ada"
     )
-    said = doctor(site, f"--image={site.cluster.image}", "--secret=store")
+    image = f"--image={site.cluster.image}"
+    said = doctor(site, image, "--secret=store", kubeconfig=site.kubeconfigs[role])
     assert said.code == 0, said.out
-    assert statuses(said, "warning") == {"service accounts"}
+    assert statuses(said, "warning") == {"service accounts", *warnings}
     assert statuses(said, "skipped") == set()
     site.cluster.kubectl("-n", site.namespace, "wait", "--for=delete", "--timeout=60s", *PROBES)
     if site.cluster.audit_log is not None:
@@ -57,17 +74,14 @@ def test_the_least_rights_are_enough_and_leave_no_trace(site: Site) -> None:
 
 
 def test_each_missing_right_is_named_with_what_it_breaks(site: Site) -> None:
-    site.cluster.kubectl(
-        *("-n", site.namespace, "delete", "rolebinding"),
-        *("person-bodywork-workflow-controller", "person-bodywork-people"),
-    )
+    site.cluster.kubectl("-n", site.namespace, "delete", "rolebinding", "runner")
     rules = [{"apiGroups": [""], "resources": ["configmaps", "pods"], "verbs": ["get", "list"]}]
     metadata = {"name": "little", "namespace": site.namespace}
     role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata}
     site.cluster.kubectl("apply", "-f", "-", stdin=json.dumps({**role, "rules": rules}))
     site.cluster.kubectl(
         *("-n", site.namespace, "create", "rolebinding", "little", "--role=little"),
-        f"--serviceaccount={site.namespace}:person",
+        f"--serviceaccount={site.namespace}:runner",
     )
     said = doctor(site, "--secret=store")
     checks = found(said)
@@ -75,7 +89,10 @@ def test_each_missing_right_is_named_with_what_it_breaks(site: Site) -> None:
     assert {"right: jobs", "right: leases", "right: configmaps"} <= statuses(said, "fail")
     assert "right: secrets" in statuses(said, "warning")
     told = checks["right: configmaps"]["message"]
-    assert told == "you may not create, update, delete configmaps; breaks: workflow, status, cancel"
+    assert (
+        told
+        == "you may not create, update, delete configmaps; breaks: workflow, status, logs, cancel"
+    )
     assert "--role=bodywork-workflow-controller" in checks["right: configmaps"]["hint"]
     assert checks["right: secrets"]["message"].endswith("breaks: secret")
     assert "cannot be seen" in checks["secret: store"]["message"]
@@ -106,7 +123,8 @@ def test_the_secrets_of_a_project_are_looked_for_key_by_key(
     site.run(
         "secret", "create", f"--namespace={site.namespace}", "--name=store", "--data", "OTHER=1"
     )
-    said = doctor(site, str(shop.folder), "--secret=store")
+    keeper = site.kubeconfigs[PEOPLE]
+    said = doctor(site, str(shop.folder), "--secret=store", kubeconfig=keeper)
     assert said.code == 1, said.out + said.err
     assert statuses(said, "fail") == {"secret: store", "secret: vault"}
     assert found(said)["secret: store"]["message"] == "it lacks USER"

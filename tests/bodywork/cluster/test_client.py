@@ -230,10 +230,12 @@ def test_a_refusal_keeps_the_words_of_kubernetes_and_is_final(
 def test_a_missing_right_says_where_rights_come_from(
     server: ApiServer, connect: Callable[..., Client]
 ) -> None:
-    server.will(Misbehaviour.REFUSE, status=403, message='User "me" cannot list resource "pods"')
+    message = 'User "me" cannot list resource "pods" in API group "" in the namespace "shop"'
+    server.will(Misbehaviour.REFUSE, status=403, message=message)
     with pytest.raises(Forbidden) as caught:
         connect().list_all(MAPS)
-    assert "doctor" in caught.value.hint
+    assert "kubectl -n shop create rolebinding" in caught.value.hint
+    assert "--user=me" in caught.value.hint
 
 
 def test_an_ending_namespace_is_told_from_a_missing_right(

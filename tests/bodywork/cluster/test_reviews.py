@@ -7,7 +7,7 @@ import pytest
 
 from bodywork.cluster.client import Client
 from bodywork.cluster.reviews import check_rights, review
-from bodywork.cluster.rights import CONTROLLER_RIGHTS, PEOPLE_RIGHTS, rules
+from bodywork.cluster.rights import CONTROLLER_RIGHTS, PEOPLE_RIGHTS, PROMISED, ROLES, rules
 from bodywork.model.checks import Check
 from tests.servers.kubeconfig import write_kubeconfig
 from tests.servers.kubernetes_api import ApiServer, api_server, rule
@@ -53,7 +53,7 @@ def test_the_rights_of_a_controller_are_needed_and_those_of_people_worth_a_warni
 ) -> None:
     server.rules = []
     expected = [(f"right: {each.resource}", "fail") for each in CONTROLLER_RIGHTS]
-    expected += [(f"right: {each.resource}", "warning") for each in PEOPLE_RIGHTS]
+    expected += [("right: secrets", "warning"), ("right: cronjobs", "warning")]
     assert bad(client) == expected
     assert all("rolebinding" in each.hint for each in checks(client))
 
@@ -63,11 +63,25 @@ def test_a_missing_verb_is_named_with_its_group_and_what_it_breaks(
 ) -> None:
     server.rules = [
         *rules(tuple(each for each in CONTROLLER_RIGHTS if each.resource != "jobs")),
-        *rules(PEOPLE_RIGHTS),
+        *rules(tuple(each for each in PEOPLE_RIGHTS if each.resource != "jobs")),
         rule("batch", "jobs", "get", "list", "watch", "delete"),
     ]
     [check] = [each for each in checks(client) if each.status != "ok"]
     assert check.message == "you may not create, patch jobs.batch; breaks: workflow, cancel"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_one_complete_role_is_enough_and_what_it_cannot_do_is_a_warning(
+    server: ApiServer, client: Client, role: str
+) -> None:
+    server.rules = rules(ROLES[role])
+    found = checks(client)
+    assert {each.status for each in found} == {"ok", "warning"}
+    works = {command.partition(" ")[0] for command in PROMISED[role]}
+    for check in found:
+        broken = check.message.partition("; breaks: ")[2]
+        assert works.isdisjoint(broken.split(", ")), check
+        assert check.status == "ok" or broken
 
 
 @pytest.mark.parametrize(
