@@ -41,6 +41,7 @@ class KubernetesPlace:
     """One namespace of the cluster that kubectl would use."""
 
     engine_name = "kubernetes"
+    services_answer_here = False
 
     def __init__(self, namespace: str) -> None:
         self.client = connect(QUICK, time.sleep)

@@ -69,12 +69,21 @@ def tell(message: str, *hints: str, label: str = "error") -> None:
         return  # nobody is listening
 
 
+def report_after_end(error: BaseException) -> None:
+    """Report what went wrong after a run had ended; its exit code stays what the run's end says."""
+    message = getattr(error, "message", "") or f"{type(error).__name__}: {error}"
+    hint = getattr(error, "hint", "")
+    if exit_code(error) is None and (where := _write_traceback(error)):
+        hint = f"this is a bug in Bodywork; the traceback is in {where}"
+    tell(f"after the run's end: {message}", hint, label="warning")
+
+
 def run_and_exit(program: click.Command) -> NoReturn:
     """Run the command line and end the process."""
     code = run(program, sys.argv[1:])
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (OSError, ValueError):  # the reader is gone, the disk is full, or stdout is closed
         _listen_no_more()
     sys.exit(code)
 

@@ -1,5 +1,6 @@
 """`bodywork workflow` at work: begin or go on with a run, carry it to its end, say how it went."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from bodywork.cli import advice, exits
@@ -25,6 +26,7 @@ from statemachine.errors import (
 )
 
 if TYPE_CHECKING:
+    from bodywork.cli.wiring import Observer
     from bodywork.workflow.execute import Controller
     from statemachine.checkpoint import Checkpoint
     from statemachine.ownership import Holder
@@ -51,8 +53,6 @@ def launch(place: Place, order: Order, choice: Choice) -> int:
 def account(place: Place, work: "Work", stopped: Interrupted | StoreFull) -> int:
     """Say how the run can be gone on with; return the exit code."""
     if isinstance(stopped, Interrupted):
-        if work.last:  # it came while old records were being tidied away
-            return conclude(place, work.last)
         return _interrupted(place, work.run, str(stopped))
     if not work.run:
         raise stopped
@@ -63,18 +63,35 @@ def account(place: Place, work: "Work", stopped: Interrupted | StoreFull) -> int
 class Work:
     """One run, from its record to its end.
 
-    `run` is its name as soon as it is known, `last` its final record as soon as it has ended.
+    `run` is its name as soon as it is known, `last` its final record as soon as it is sealed.
     """
 
     def __init__(self, place: Place, order: Order, choice: Choice) -> None:
         self.run = choice.earlier.id if choice.earlier else ""
         self.last: Checkpoint | None = None
+        self._executed = ""
         self._place = place
         self._order = order
         self._choice = choice
 
     def carry_through(self) -> "Checkpoint":
-        """Carry the run to its end; the terminal is tidy again when this returns or raises."""
+        """Carry the run to its end, and return its final record.
+
+        Once that record is sealed, it alone decides the exit code. Whatever goes wrong afterwards
+        (pruning old runs, closing connections, a late signal) is reported and not raised.
+        """
+        try:
+            return self._carry_through()
+        except (Exception, Interrupted) as error:
+            if isinstance(error, Interrupted):
+                self._look_for_the_end()
+            if self.last is None:
+                raise
+            exits.report_after_end(error)
+            return self.last
+
+    def _carry_through(self) -> "Checkpoint":
+        """The terminal is tidy again when this returns or raises."""
         place, order = self._place, self._order
         hooks = load_hooks((*self._choice.hooks, *order.hook))
         with (
@@ -83,20 +100,42 @@ class Work:
             place.controller(
                 ConsoleReporter(paper),
                 hooks=hooks,
-                observer=observe,
+                observer=self._noting_the_end(observe),
                 stop=stop,
                 credentials=order.git_repo_url,
             ) as controller,
         ):
             log_to(paper)
             _greet(place, self._choice)
-            self.run = _record(place, controller, order, self._choice)
+            self.run = self._executed = _record(place, controller, order, self._choice)
             last = controller.execute(
                 RunName(self.run), take_over=order.take_over, waiting=_say_waiting
             )
             self.last = last
             _prune(controller, order.history)
         return last
+
+    def _noting_the_end(self, observe: "Observer") -> "Observer":
+        """Return an observer that keeps the run's sealed record, and then calls the given one."""
+
+        def note(checkpoint: "Checkpoint") -> None:
+            if checkpoint.id == self._executed and is_sealed(checkpoint):
+                self.last = checkpoint
+            observe(checkpoint)
+
+        return note
+
+    def _look_for_the_end(self) -> None:
+        """Look whether the signal came after the run's end, before this process could note it."""
+        if self.last is None and self._executed:
+            with suppress(BodyworkError, StateMachineError):
+                found = self._place.store.load(self._executed).checkpoint
+                self.last = found if is_sealed(found) else None
+
+
+def is_sealed(checkpoint: "Checkpoint") -> bool:
+    """Say whether the run has ended and nothing of it is due any more."""
+    return checkpoint.state in lifecycle.TERMINAL and not checkpoint.outbox
 
 
 def _prune(controller: "Controller", keep: int) -> None:
@@ -178,29 +217,51 @@ def _overtaken(place: Place, run: str) -> int:
 
 
 def conclude(place: Place, last: "Checkpoint") -> int:
-    """Say on stderr how the run ended and what to do next; return the exit code."""
+    """Say on stderr how the run ended and what to do next; return the exit code.
+
+    The code follows from the record alone, whatever happens while it is told.
+    """
+    try:
+        _tell_end(place, last)
+    except (Exception, Interrupted) as error:
+        exits.report_after_end(error)
+    return code_of(last)
+
+
+def code_of(last: "Checkpoint") -> int:
+    """Return the exit code of a run that has ended."""
     if last.state == lifecycle.SUCCEEDED:
-        _say_addresses(place, last)
         return exits.SUCCESS
+    verdict = parse_progress(last.data).verdict
+    began = verdict is None or verdict.fault not in ("config", "source")
+    return exits.RUN_FAILED if began else exits.USAGE
+
+
+def _tell_end(place: Place, last: "Checkpoint") -> None:
+    if last.state == lifecycle.SUCCEEDED:
+        _tell_addresses(place, last)
+        return
     verdict = parse_progress(last.data).verdict
     at_fault = f" because of stage {verdict.stage}" if verdict and verdict.stage else ""
     reason = f": {verdict.reason}" if verdict else ""
     state = last.state.replace("-", " ")
-    if verdict and verdict.fault in ("config", "source"):
+    if verdict and code_of(last) == exits.USAGE:
         exits.tell(f"the run could not begin{reason}", verdict.hint)
-        return exits.USAGE
+        return
     hints = [verdict.hint] if verdict and verdict.hint else []
     if last.state != lifecycle.CANCELLED:
         hints.append(f"what went wrong: {advice.command(place, 'status', last.id)}")
         hints.append(f"run again what failed: {advice.resume(place, last.id)}")
     exits.tell(f"run {last.id} {state}{at_fault}{reason}", *hints)
-    return exits.RUN_FAILED
 
 
-def _say_addresses(place: Place, last: "Checkpoint") -> None:
-    """Tell where the run's services answer, on an engine where programs of this machine can."""
+def _tell_addresses(place: Place, last: "Checkpoint") -> None:
+    """Tell where the run's services answer, if programs of this machine can reach them."""
     workflow = parse_progress(last.data).workflow
-    if workflow is None or all(stage.type == "batch" for stage in workflow.stages.values()):
+    if workflow is None or not place.services_answer_here:
+        return
+    kinds = {stage.type for stage in workflow.stages.values()}
+    if "service" not in kinds:
         return
     ours = {service_name(workflow.project, name) for name in workflow.stages}
     for service in place.administration.services(place.namespace):

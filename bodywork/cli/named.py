@@ -6,6 +6,7 @@ whether this process has lived through the steps before, or was started after a 
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from bodywork.cli import exits
 from bodywork.cli.choice import Choice, Order, choose
@@ -13,6 +14,7 @@ from bodywork.cli.launch import Work, account, conclude
 from bodywork.cli.signals import stop_on_signals
 from bodywork.cli.wiring import Place, retry_pause
 from bodywork.workflow.context import LOG
+from bodywork.workflow.resume import may_retry
 from statemachine.errors import (
     CheckpointConflict,
     CheckpointExists,
@@ -21,6 +23,9 @@ from statemachine.errors import (
     OwnershipHeld,
     StoreFull,
 )
+
+if TYPE_CHECKING:
+    from statemachine.checkpoint import Checkpoint
 
 HELD_SECONDS = 5.0
 """How long to wait before looking again at a run that another controller is at work on."""
@@ -60,7 +65,7 @@ def _carry(
         try:
             _pause_before_retry(order, choice, pause_seconds)
             last = work.carry_through()
-            if last.id not in order.names():  # an earlier run, which this one gave way to
+            if not _is_retried(order, last):
                 return conclude(place, last)
             choice = choose(place, order)
         except _TAKEN as taken:
@@ -72,6 +77,11 @@ def _carry(
         else:
             if choice.request is None:
                 return conclude(place, last)
+
+
+def _is_retried(order: Order, last: "Checkpoint") -> bool:
+    """Say whether another try follows; an earlier run, which this one gave way to, has none."""
+    return last.id in order.names()[:-1] and may_retry(last)
 
 
 def _pause_before_retry(

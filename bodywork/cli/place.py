@@ -23,6 +23,7 @@ class LocalPlace:
     """One namespace of the embedded engine."""
 
     engine_name = "local"
+    services_answer_here = True
 
     def __init__(self, namespace: Namespace) -> None:
         self.namespace = namespace

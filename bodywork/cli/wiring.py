@@ -38,6 +38,8 @@ class Place(Protocol):
 
     engine_name: str
     namespace: Namespace
+    services_answer_here: bool
+    """Whether programs of this machine reach its services at an address."""
 
     @property
     def store(self) -> "CheckpointStore":

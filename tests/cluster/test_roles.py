@@ -157,8 +157,8 @@ def test_a_stage_may_do_nothing(site: Site, project: Callable[..., Project]) -> 
             resource, _, sub = resource.partition("/")
             words = ["auth", "can-i", right.verbs[0], resource, f"--as={account}"]
             words += [f"--subresource={sub}"] if sub else []
-            said = site.cluster.ask("-n", site.namespace, *words)
-            assert said == "no", (right, said)
+            answer = site.cluster.ask("-n", site.namespace, *words)
+            assert answer == "no", (right, answer)
     shop = project("look")
     token = "/var/run/secrets/kubernetes.io/serviceaccount/token"
     shop.batch("look", f"import os\nassert not os.path.exists({token!r})\nprint('no token')\n")

@@ -18,6 +18,7 @@ class MemoryPlace:
     """Implements `bodywork.cli.wiring.Place`; `controllers` says who is at work on a run."""
 
     engine_name = "local"
+    services_answer_here = True
     namespace: Namespace = NAMESPACE
 
     def __init__(self, office: Office) -> None:
@@ -48,7 +49,7 @@ class MemoryPlace:
         stop: Callable[[], bool] = lambda: False,
         credentials: str = "",
     ) -> Iterator[Controller]:
-        yield self.office.controller()
+        yield self.office.controller(observer=observer)
 
     def who_controls(self, run: str) -> ControllerStatus | None:
         return self.controllers.get(run)

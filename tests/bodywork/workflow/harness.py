@@ -181,6 +181,7 @@ class Office:
         dies_in: str = "",
         wrap_store: Callable[[CheckpointStore], CheckpointStore] = lambda store: store,
         wrap_engine: Callable[[Engine], Engine] = lambda engine: engine,
+        observer: Callable[[Checkpoint], None] = lambda checkpoint: None,
     ) -> Controller:
         engine = wrap_engine(FakeEngine(self.world, NAMESPACE))
         store = wrap_store(DyingStore(self.store, dies_in))
@@ -193,7 +194,7 @@ class Office:
             earlier=earlier_run(store, engine),
             pause=lambda number: 0.0,
         )
-        runner = build_runner(context, store, software="test", hooks=self.hooks)
+        runner = build_runner(context, store, software="test", hooks=self.hooks, observer=observer)
         ownership = Ownership(Leases(), store, runner, this_process("test"))
         return Controller(context, store, ownership, runner)
 
