@@ -107,7 +107,7 @@ def test_a_cluster_is_examined_as_whom_the_kubeconfig_says(
     lines = said.out.splitlines()
     expected = f"ok       cluster               {server.url}, context here of {kubeconfig}"
     assert lines[0] == expected
-    assert lines[-1] == "9 failed, 5 warnings"
+    assert lines[-1] == "9 failed, 4 warnings"
     hints = [line for line in lines if "--role=bodywork-workflow-controller" in line]
     assert len(hints) == 1  # nine rights lack the same
     assert "s3cr3t" not in said.out + said.err
