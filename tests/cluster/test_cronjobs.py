@@ -123,6 +123,31 @@ def test_a_controller_that_is_killed_in_its_pod_is_made_anew_and_ends_the_same_r
         assert live_version(site, "shop--serve") in known
 
 
+def test_a_scheduled_run_with_a_service_ends_with_a_complete_job(
+    site: Site, project: Callable[..., Project], schedule: Callable[..., None]
+) -> None:
+    """The pod has the role of controllers and no other."""
+    shop = project("train >> serve")
+    shop.batch("train", "print('trained')")
+    shop.service("serve")
+    shop.commit()
+    schedule()
+    tick(site)
+    job = wait_for_end(site)
+    verdicts = {each["type"]: each["status"] for each in job["status"]["conditions"]}
+    assert verdicts.get("Complete") == "True", job["status"]
+    assert (job["status"].get("succeeded"), job["status"].get("failed", 0)) == (1, 0)
+    assert site.status(JOB)["state"] == "succeeded"
+    assert live_version(site, "shop--serve") == JOB
+    logs = site.run("cronjob", "logs", f"--namespace={site.namespace}", f"--name={JOB}").out
+    assert "successfully ran workflow" in logs
+    assert "error:" not in logs
+    assert "forbidden" not in logs
+    pods = site.get("pods", "-l", f"job-name={JOB}")["items"]
+    [state] = [pod["status"]["containerStatuses"][0]["state"] for pod in pods]
+    assert state["terminated"]["exitCode"] == 0
+
+
 def test_a_failed_run_is_tried_again_and_what_succeeded_is_kept(
     site: Site, project: Callable[..., Project], schedule: Callable[..., None]
 ) -> None:
