@@ -162,7 +162,7 @@ class Workflow:
             if run is None:
                 raise ValueError("either a request or a run")
             controller.execute(run, take_over=take_over)
-            controller.prune(self._history)
+            controller.prune_after_end(self._history)
         return wiring.status_of(self._place, run)
 
 

@@ -112,7 +112,7 @@ class Work:
                 RunName(self.run), take_over=order.take_over, waiting=_say_waiting
             )
             self.last = last
-            _prune(controller, order.history)
+            controller.prune_after_end(order.history)
         return last
 
     def _noting_the_end(self, observe: "Observer") -> "Observer":
@@ -136,14 +136,6 @@ class Work:
 def is_sealed(checkpoint: "Checkpoint") -> bool:
     """Say whether the run has ended and nothing of it is due any more."""
     return checkpoint.state in lifecycle.TERMINAL and not checkpoint.outbox
-
-
-def _prune(controller: "Controller", keep: int) -> None:
-    """Forget old runs; where that fails, this one has ended all the same."""
-    try:
-        controller.prune(keep)
-    except (BodyworkError, StateMachineError) as error:
-        LOG.warning("old runs could not be removed: %s", error.message)
 
 
 def _greet(place: Place, choice: Choice) -> None:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from bodywork.errors import BodyworkError
 from bodywork.model.names import RunName, kubernetes_form
 from bodywork.model.stage import Service
 from bodywork.model.workflow import Workflow
@@ -20,6 +21,7 @@ from bodywork.workflow.progress import Progress, Request
 from bodywork.workflow.record import parse_progress, render_progress, steps_in
 from statemachine.checkpoint import Checkpoint, Data
 from statemachine.definition import Definition
+from statemachine.errors import StateMachineError
 from statemachine.hooks import Hooks
 from statemachine.ownership import Holder, Ownership
 from statemachine.retries import DEFAULT, RetryPolicy
@@ -123,6 +125,13 @@ class Controller:
             self._context.engine.forget(run)
             self._store.delete(run)
         return pruned
+
+    def prune_after_end(self, keep: int = HISTORY) -> None:
+        """Forget old runs after a run has ended; a failure is only logged."""
+        try:
+            self.prune(keep)
+        except (BodyworkError, StateMachineError) as error:
+            LOG.warning("old runs could not be removed: %s", error.message)
 
     def checkpoints(self) -> Iterator[Checkpoint]:
         """Yield the readable checkpoints of the namespace."""
