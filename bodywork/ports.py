@@ -158,8 +158,15 @@ class Engine(Protocol):
 class Administration(Protocol):
     """What people keep in an engine besides runs; one instance serves the whole engine."""
 
-    def setup_namespace(self, namespace: Namespace) -> Sequence[str]:
-        """Create what is missing; return the lines to print ("creating namespace=…")."""
+    def setup_namespace(self, namespace: Namespace, image: str = "") -> Sequence[str]:
+        """Create what is missing; return the lines to print ("creating namespace=…").
+
+        With `image`, that becomes the namespace's: what runs where a project or a schedule names
+        none.
+
+        Raises:
+            Unsupported: this engine runs no images.
+        """
         ...
 
     def namespaces(self) -> Sequence[Namespace]:

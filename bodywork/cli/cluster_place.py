@@ -14,6 +14,7 @@ from bodywork.cluster.client import QUICK, Client, enduring
 from bodywork.cluster.engine import KubernetesEngine
 from bodywork.cluster.errors import Forbidden, Unavailable
 from bodywork.cluster.objects import ClusterObjects
+from bodywork.cluster.settings import with_image
 from bodywork.errors import NotFound, UsageError
 from bodywork.model.names import Namespace, RunName, problem_with_label
 from bodywork.workflow.context import LOG
@@ -22,6 +23,8 @@ from statemachine.stores.cluster_leases import ClusterLeaseStore
 from statemachine.stores.configmap import ConfigMapStore
 
 if TYPE_CHECKING:
+    from bodywork.model.run import Checkout
+    from bodywork.model.workflow import Workflow
     from bodywork.ports import Administration, Reporter
     from bodywork.workflow.execute import Controller
     from bodywork.workflow.status import ControllerStatus
@@ -75,6 +78,10 @@ class KubernetesPlace:
         """Return an engine to look with."""
         return self._engine(self.client, self.store)
 
+    def read_project(self, checkout: "Checkout") -> "Workflow":
+        """Read a checkout's configuration; where it names no image, the namespace's is put in."""
+        return self._read_project(self.client, checkout)
+
     @contextmanager
     def controller(
         self,
@@ -102,6 +109,7 @@ class KubernetesPlace:
                 observer=observer,
                 stop=stop,
                 credentials=credentials,
+                load_project=lambda checkout: self._read_project(client, checkout),
                 retry=policy,
                 lease_seconds=LEASE_SECONDS,
             )
@@ -117,6 +125,9 @@ class KubernetesPlace:
         if holder is None:
             return None
         return ControllerStatus(str(holder), leases.is_fresh(run))
+
+    def _read_project(self, client: Client, checkout: "Checkout") -> "Workflow":
+        return with_image(client, self.namespace, wiring.read_project(checkout))
 
     def _store(self, client: Client) -> ConfigMapStore:
         objects = ClusterObjects(client, self.namespace, "api/v1", "configmaps")

@@ -12,6 +12,8 @@ from bodywork.workflow.execute import Controller, build_runner, earlier_run
 from statemachine.ownership import LeaseStore, Ownership, this_process
 
 if TYPE_CHECKING:
+    from bodywork.model.run import Checkout
+    from bodywork.model.workflow import Workflow
     from bodywork.ports import Engine, Reporter
     from statemachine.hooks import Hooks
     from statemachine.retries import RetryPolicy
@@ -30,12 +32,14 @@ def build_controller(
     observer: wiring.Observer,
     stop: Callable[[], bool],
     credentials: str,
+    load_project: "Callable[[Checkout], Workflow]" = wiring.read_project,
     retry: "RetryPolicy | None" = None,
     lease_seconds: tuple[float, float, float] = (10.0, 2.0, 0.1),
 ) -> Controller:
     """Return a controller of the runs in a store.
 
     Args:
+        load_project: reads a checkout's configuration.
         retry: for a store that does not answer.
         lease_seconds: how long a lease protects, how often it is renewed, how often that of
             another is looked at.
@@ -45,7 +49,7 @@ def build_controller(
         source=wiring.open_source(credentials),
         clock=wiring.SystemClock(),
         report=report,
-        load_project=wiring.read_project,
+        load_project=load_project,
         earlier=earlier_run(store, engine),
         pause=wiring.retry_pause,
     )

@@ -7,7 +7,8 @@ import click
 
 from bodywork.cli import options
 from bodywork.cli.exits import tell
-from bodywork.errors import NotFound, Unsupported
+from bodywork.errors import NotFound, Unsupported, UsageError
+from bodywork.model.images import check_image
 from bodywork.model.names import MOST_RETRIES
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 _EPILOG = """\b
 Examples:
   bodywork cronjob create -n shop --name=shop --schedule="0 3 * * mon-fri" \\
-    --git-repo-url=https://github.com/ada/shop --git-repo-branch=main
+    --git-repo-url=https://github.com/ada/shop --git-repo-branch=main \\
+    --image=registry.example/bodywork:1
   bodywork cronjob display -n shop
   bodywork cronjob update -n shop --name=shop --time-zone=Europe/Berlin
   bodywork cronjob history -n shop --name=shop
@@ -67,7 +69,13 @@ def _settings(*, needed: bool) -> "Callable[[options.F], options.F]":
         click.option(
             "--suspend/--no-suspend", "suspended", default=None, help="Keep it, but do not tick."
         ),
-        click.option("--image", help="The controller's. Default: that of Bodywork."),
+        click.option(
+            "--image",
+            metavar="IMAGE",
+            envvar="BODYWORK_IMAGE" if needed else None,
+            help="The controller's."
+            + (" Default: $BODYWORK_IMAGE, else the namespace's." if needed else ""),
+        ),
     )
 
     def decorate(command: options.F) -> options.F:
@@ -99,7 +107,9 @@ def create(engine: str, namespace: str, name: str, **given: Any) -> None:
     from bodywork.cluster.cron_manifests import CronJob
 
     place = _open(engine, namespace)
-    new = checked(CronJob(name=name, **_given(given)))
+    settings = _given(given)
+    settings["image"] = settings.get("image") or _image(place)
+    new = checked(CronJob(name=name, **settings))
     _schedules(place).create(new)
     click.echo(f"cronjob={name} created in namespace={place.namespace}")
     _tell_next_times(new)
@@ -209,11 +219,29 @@ def _schedules(place: "KubernetesPlace") -> "CronJobs":
     return CronJobs(place.client, place.namespace)
 
 
+def _image(place: "KubernetesPlace") -> str:
+    """Return the namespace's image. Raises `UsageError` where none is set."""
+    from bodywork.cluster.settings import read_image, setup_command
+
+    image = read_image(place.client, place.namespace)
+    if not image:
+        raise UsageError(
+            f"the cronjob needs an image for its controller, and namespace {place.namespace} has "
+            "none set",
+            hint="give one: --image=REGISTRY/IMAGE:TAG, or set it for all: "
+            f"{setup_command(place.namespace)} (docs/stage.md: how to build it)",
+        )
+    return image
+
+
 def _given(options_given: dict[str, Any]) -> dict[str, Any]:
-    """Return what was given, by the names of a `CronJob`."""
-    return {
+    """Return what was given, by the names of a `CronJob`. Raises `UsageError`."""
+    given = {
         _FIELDS.get(name, name): value for name, value in options_given.items() if value is not None
     }
+    if "image" in given:
+        check_image(given["image"])
+    return given
 
 
 def _tell_next_times(cronjob: "CronJob") -> None:

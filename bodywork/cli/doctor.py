@@ -29,7 +29,13 @@ Exit codes: 0 nothing failed (there may be warnings), 1 something failed,
 @click.command(epilog=_EPILOG)
 @options.place
 @click.argument("project", required=False, type=click.Path(path_type=Path), metavar="[PROJECT]")
-@click.option("--image", default="", help="Start a short pod from it; else PROJECT's DOCKER_IMAGE.")
+@click.option(
+    "--image",
+    default="",
+    metavar="IMAGE",
+    help="Start a short pod from it; else from PROJECT's DOCKER_IMAGE. The namespace's image is "
+    "tried in any case.",
+)
 @click.option(
     "--secret", "secrets", multiple=True, metavar="NAME", help="A secret that must be there."
 )
@@ -139,10 +145,11 @@ def _read_project(folder: Path, needs: "Needs") -> "tuple[Check, Needs]":
         for each in stage.secrets:
             secrets.setdefault(each.secret, set()).add(each.variable)
     needed = {name: frozenset(keys) for name, keys in secrets.items()}
+    image = needs.image or workflow.image
     message = f"{workflow.project}, stages: {', '.join(sorted(workflow.stages))}"
     return (
         Check("project", "ok", message),
-        replace(needs, secrets=needed, image=needs.image or workflow.image),
+        replace(needs, secrets=needed, image=image, image_needed=not image),
     )
 
 

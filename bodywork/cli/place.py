@@ -12,6 +12,8 @@ from statemachine.stores.file import FileStore
 from statemachine.stores.leases import FileLeaseStore
 
 if TYPE_CHECKING:
+    from bodywork.model.run import Checkout
+    from bodywork.model.workflow import Workflow
     from bodywork.ports import Reporter
     from bodywork.workflow.execute import Controller
     from bodywork.workflow.status import ControllerStatus
@@ -52,6 +54,10 @@ class LocalPlace:
             return self.store.guard(run, lambda: (epochs or {}).get(run, 0))
 
         return LocalEngine(self._state, self.namespace, guard=guard, environments=cache_folder())
+
+    def read_project(self, checkout: "Checkout") -> "Workflow":
+        """Read a checkout's configuration; no image is needed here."""
+        return wiring.read_project(checkout)
 
     @contextmanager
     def controller(

@@ -9,7 +9,7 @@ import click
 from bodywork.cli.choice import Choice, Order
 from bodywork.cli.render import render_json, render_table
 from bodywork.cli.show import screen_width
-from bodywork.cli.wiring import Place, open_source, read_project
+from bodywork.cli.wiring import Place, open_source
 from bodywork.model.names import StageName
 from bodywork.model.stage import Service
 from bodywork.model.workflow import Workflow
@@ -110,7 +110,7 @@ def _anew(
     place: Place, order: Order, request: Request, earlier: Progress | None
 ) -> tuple[list[Intent], str]:
     """Plan as a new record would: from the code that it would use."""
-    workflow, commit = _read(order, request, earlier)
+    workflow, commit = _read(place, order, request)
     before = None
     if earlier and earlier.workflow:
         engine = place.engine()
@@ -129,14 +129,12 @@ def _anew(
     return intents, commit
 
 
-def _read(order: Order, request: Request, earlier: Progress | None) -> tuple[Workflow, str]:
-    if earlier and earlier.workflow and request.commit == earlier.commit:
-        return earlier.workflow, earlier.commit
+def _read(place: Place, order: Order, request: Request) -> tuple[Workflow, str]:
     source = open_source(order.git_repo_url)
     with source.checkout(
         request.repository, request.reference, request.commit, say=lambda _: None
     ) as checkout:
-        return read_project(checkout), checkout.commit
+        return place.read_project(checkout), checkout.commit
 
 
 def _placed(workflow: Workflow) -> Iterator[tuple[int, StageName]]:

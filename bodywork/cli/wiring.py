@@ -59,6 +59,15 @@ class Place(Protocol):
         """Return an engine to look with; what it changes is not fenced."""
         ...
 
+    def read_project(self, checkout: "Checkout") -> "Workflow":
+        """Read a checkout's configuration as a run here would, with the image that it would use.
+
+        Raises:
+            ConfigError: the project's files are wrong.
+            UsageError: it has no image, and this engine needs one.
+        """
+        ...
+
     def controller(
         self,
         report: "Reporter",

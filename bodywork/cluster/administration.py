@@ -22,9 +22,9 @@ class ClusterAdministration:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    def setup_namespace(self, namespace: Namespace) -> Sequence[str]:
-        """Make the namespace, its service accounts and their rights."""
-        return setup_namespace(self._client, namespace)
+    def setup_namespace(self, namespace: Namespace, image: str = "") -> Sequence[str]:
+        """Make the namespace, its service accounts and their rights; set its image."""
+        return setup_namespace(self._client, namespace, image)
 
     def namespaces(self) -> Sequence[Namespace]:
         """Return the cluster's namespaces, sorted."""

@@ -23,7 +23,6 @@ from typing import Any
 from bodywork.cluster import labels, restricted
 from bodywork.cluster.manifests import SSH_VARIABLES, StageSource, ssh_variables
 from bodywork.errors import UsageError
-from bodywork.model.images import CONTROLLER_IMAGE
 from bodywork.model.names import GIVEN_LENGTH, problem_with_label
 
 Manifest = dict[str, Any]
@@ -46,6 +45,7 @@ class CronJob:
 
     Attributes:
         schedule: as `schedule.Schedule.text`.
+        image: the controller's.
         retries: how often a run that failed is tried again.
         on_unfinished: `resume`, `skip` or `supersede`: what a tick does where the branch's last
             run is unfinished.
@@ -56,11 +56,11 @@ class CronJob:
     schedule: str
     repository: str
     reference: str
+    image: str
     retries: int = 0
     on_unfinished: str = "resume"
     time_zone: str = UTC_ZONE
     suspended: bool = False
-    image: str = CONTROLLER_IMAGE
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ what cannot be seen then is said to be so, and is no failure.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bodywork.cluster import paths
@@ -17,6 +17,7 @@ from bodywork.cluster.manifests import SERVICE_ACCOUNT
 from bodywork.cluster.probe import probe_image
 from bodywork.cluster.reviews import Allowed, check_rights, review
 from bodywork.cluster.rights import CONTROLLER
+from bodywork.cluster.settings import read_image, setup_command
 from bodywork.errors import BodyworkError, EngineUnavailable, NotFound
 from bodywork.model.checks import Check, Needs, check_secret
 
@@ -101,7 +102,7 @@ class _Namespace:
         yield from check_rights(self.allowed, self.name)
         for secret in sorted(needs.secrets):
             yield self._secret(secret, needs.secrets[secret])
-        yield from probe_image(self.client, self.name, needs)
+        yield from self._images(needs)
 
     def _look(self) -> tuple[Check, dict[str, Any] | None]:
         """Return whether it is there, and the namespace itself where we may see it."""
@@ -147,12 +148,38 @@ class _Namespace:
             return Check(name, "fail", error.message, error.hint)
         return check_secret(secret, keys, found.get("data") or {}, f"-n {self.name}")
 
+    def _images(self, needs: Needs) -> Iterator[Check]:
+        """Try the image that is named, and that which is set for the namespace."""
+        try:
+            visible = self.allowed("", "configmaps", "get")
+            configured = read_image(self.client, self.name) if visible else ""
+        except BodyworkError as error:
+            yield Check("namespace image", "fail", error.message, error.hint)
+            configured = ""
+        image = needs.image or configured
+        if not image:
+            yield _no_image(self.name, needs)
+            return
+        yield from probe_image(self.client, self.name, replace(needs, image=image))
+        if configured and configured != image:
+            other = replace(needs, image=configured)
+            yield from probe_image(self.client, self.name, other, name="namespace image")
+
     def _is_there(self, path: str) -> bool:
         try:
             self.client.get(path)
         except NotFound:
             return False
         return True
+
+
+def _no_image(namespace: str, needs: Needs) -> Check:
+    hint = f"set one for stages and cronjobs that name none: {setup_command(namespace)}"
+    if needs.image_needed:
+        message = "the project names no DOCKER_IMAGE, and the namespace has no image set"
+        return Check("image", "fail", message, hint)
+    message = "none was named (--image, or a project's DOCKER_IMAGE), and the namespace has none"
+    return Check("image", "skipped", message, hint)
 
 
 def _pod_security(namespace: str, found: dict[str, Any] | None) -> Check:

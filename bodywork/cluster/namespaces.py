@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from bodywork.cluster import paths, rights
+from bodywork.cluster import paths, rights, settings
 from bodywork.cluster.client import Client
 from bodywork.cluster.errors import AlreadyExists
 from bodywork.errors import NotFound
@@ -26,8 +26,13 @@ _TELLING = {
 _CONTENTS = ("rules", "subjects")
 
 
-def setup_namespace(client: Client, namespace: str) -> Sequence[str]:
-    """Make the namespace ready; return what was done, a line each, as the guide words it."""
+def setup_namespace(client: Client, namespace: str, image: str = "") -> Sequence[str]:
+    """Make the namespace ready; return what was done, a line each, as the guide words it.
+
+    Args:
+        client, namespace: where.
+        image: becomes the namespace's; "" leaves what is set.
+    """
     said = []
     for manifest in rights.namespace_manifests(namespace):
         done = _ensure(client, manifest)
@@ -36,6 +41,8 @@ def setup_namespace(client: Client, namespace: str) -> Sequence[str]:
             form = form or f"{manifest['kind'].lower()}={{name}}"
         if done and form:
             said.append(f"{done} {form.format(**{'namespace': '', **manifest['metadata']})}")
+    if image and settings.write_image(client, namespace, image):
+        said.append(f"setting image={image} in namespace={namespace}")
     return said or [f"namespace={namespace} is set up already"]
 
 

@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 from bodywork import __version__
@@ -29,17 +30,25 @@ _LINGER_SECONDS = 60
 _JOB_NAME = "batch.kubernetes.io/job-name"
 
 
-def probe_image(client: Client, namespace: str, needs: Needs) -> Iterator[Check]:
-    """Yield one check: whether a container starts from the image in time, and what is in it."""
+def probe_image(
+    client: Client, namespace: str, needs: Needs, name: str = "image"
+) -> Iterator[Check]:
+    """Yield one check: whether a container starts from the image in time, and what is in it.
+
+    Args:
+        client, namespace: where.
+        needs: the image, and how long it may take.
+        name: the check's.
+    """
     if not needs.image:
-        yield Check("image", "skipped", "no image was named (--image, or a project's DOCKER_IMAGE)")
+        yield Check(name, "skipped", "no image was named (--image, or a project's DOCKER_IMAGE)")
         return
     manifest = build_probe(namespace, needs.image, needs.image_seconds)
     path = paths.job(namespace, manifest["metadata"]["name"])
     try:
-        yield _probe(client, manifest, needs)
+        yield replace(_probe(client, manifest, needs), name=name)
     except BodyworkError as error:
-        yield Check("image", "fail", error.message, error.hint)
+        yield Check(name, "fail", error.message, error.hint)
     finally:
         _remove(client, path)
 

@@ -109,7 +109,7 @@ PEOPLE_RIGHTS = (
     Right("", "pods", ("get", "list", "watch"), "how schedules and stages go"),
     Right("", "pods/log", ("get",), "what controllers and stages print"),
     Right("", "events", ("list", "watch"), "why a pod is refused"),
-    Right("", "configmaps", ("get", "list"), "records of runs"),
+    Right("", "configmaps", ("get", "list"), "records of runs, the namespace's image"),
     Right("coordination.k8s.io", "leases", ("get",), "who is at work"),
     Right("apps", "deployments", ("get", "list", "delete"), "bodywork service"),
     Right("", "services", ("get", "list", "delete"), "bodywork service"),

@@ -95,7 +95,7 @@ def _read(root: Path, trees: Mapping[str, str]) -> tuple[Workflow | None, Sequen
     failure = flow.get("RUN_ON_FAILURE")
     workflow = Workflow(
         project=ProjectName(project["PROJECT_NAME"]),
-        image=project["DOCKER_IMAGE"],
+        image=project.get("DOCKER_IMAGE", ""),
         steps=tuple(tuple(StageName(name) for name in step) for step in steps),
         stages=stages,
         log_level=logging.get("LOG_LEVEL", "INFO"),

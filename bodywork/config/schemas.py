@@ -12,19 +12,12 @@ from typing import Any
 from marshmallow import RAISE, Schema, ValidationError, fields
 
 from bodywork.config.hostile import shorten
+from bodywork.model.images import IMAGE_HINT, is_image
 from bodywork.model.names import problem_with_label, problem_with_name
 
-_PART = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
-_HOST = r"[A-Za-z0-9](?:[-A-Za-z0-9.]*[A-Za-z0-9])?(?::[0-9]{1,5})?"
-_IMAGE = re.compile(
-    rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?"
-    r"(?:@sha256:[0-9a-f]{64})?\Z"
-)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_IMAGE_HINT = "write it as name:tag, such as bodyworkml/bodywork-core:latest"
 _SECONDS_HINT = "write the number of seconds alone, such as 30"
 DAY_SECONDS = 86_400
-LONGEST_IMAGE = 512
 UNKNOWN = "unknown key"
 MISSING = "is missing"
 
@@ -73,13 +66,10 @@ class Label(Text):
 
 
 class Image(Text):
-    """A container image: host, path, tag and digest, as a registry's reference is written.
-
-    Source: https://github.com/distribution/reference (its grammar).
-    """
+    """A container image."""
 
     def _read(self, text: str) -> Any:
-        if len(text) > LONGEST_IMAGE or not _IMAGE.match(text):
+        if not is_image(text):
             raise ValidationError(f"{shorten(text)} is no image")
         return text
 
@@ -143,7 +133,7 @@ class Words(Text):
 
 
 PROJECT = Schema.from_dict(
-    {"PROJECT_NAME": Name(required=True), "DOCKER_IMAGE": Image(required=True, hint=_IMAGE_HINT)}
+    {"PROJECT_NAME": Name(required=True), "DOCKER_IMAGE": Image(hint=IMAGE_HINT)}
 )(unknown=RAISE)
 WORKFLOW = Schema.from_dict(
     {

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bodywork.errors import EngineError, NotFound, UsageError
+from bodywork.errors import EngineError, NotFound, Unsupported, UsageError
 from bodywork.local import processes, secrets
 from bodywork.local.folders import Folders
 from bodywork.local.network import addresses
@@ -20,8 +20,13 @@ class LocalAdministration:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def setup_namespace(self, namespace: Namespace) -> Sequence[str]:
+    def setup_namespace(self, namespace: Namespace, image: str = "") -> Sequence[str]:
         """Make the namespace's folders; return a line for each that was not there."""
+        if image:
+            raise Unsupported(
+                "the local engine uses this machine's Python and needs no image",
+                hint="leave --image out",
+            )
         _check_name("namespace", namespace)
         folders = Folders.of(self._root, namespace)
         said = [] if folders.root.exists() else [f"creating namespace={namespace}"]

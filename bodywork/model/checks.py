@@ -34,13 +34,16 @@ class Needs:
 
     Attributes:
         secrets: name → the keys that it must have; with none, being there is enough.
-        image: one that a container must be able to start from; "" for none.
+        image: one that a container must be able to start from; "" for the namespace's, if it has
+            one.
         image_seconds: how long that may take.
+        image_needed: whether it is a failure if there is none at all.
     """
 
     secrets: Mapping[str, frozenset[str]] = field(default_factory=dict)
     image: str = ""
     image_seconds: float = 120.0
+    image_needed: bool = False
 
 
 def check_secret(

@@ -16,6 +16,8 @@ class Workflow:
     """A validated project.
 
     Attributes:
+        image: what stages run in, on an engine of containers; "" where the project names none: it
+            is the namespace's then, and put in when the run reads its project.
         steps: stage names by step; the stages of a step run side by side.
         stages: every stage that `steps` or `run_on_failure` names.
         rollback_scope: what a failed run restores: every service it changed, or only that of

@@ -44,7 +44,7 @@ def classification_product(folder: Path, image: str) -> Path:
     shutil.copytree(demo_project(), folder)
     settings = folder / "bodywork.ini"
     text = settings.read_text().replace("iris-classifier", PROJECT)
-    settings.write_text(text.replace("bodyworkml/bodywork-core:latest", image))
+    settings.write_text(text.replace("[default]", f'[default]\nDOCKER_IMAGE="{image}"'))
     keys = ("ARTEFACT_STORE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL")
     for stage in STAGES:
         requirements = folder / stage / "requirements.txt"

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 from bodywork.cli.wiring import Observer
 from bodywork.model.names import Namespace
+from bodywork.model.run import Checkout
+from bodywork.model.workflow import Workflow
 from bodywork.ports import Administration, Reporter
 from bodywork.workflow.execute import Controller
 from bodywork.workflow.status import ControllerStatus
@@ -38,6 +40,9 @@ class MemoryPlace:
 
     def engine(self) -> FakeEngine:
         return FakeEngine(self.office.world, NAMESPACE)
+
+    def read_project(self, checkout: Checkout) -> Workflow:
+        return self.office.repository.load(checkout)
 
     @contextmanager
     def controller(

@@ -9,6 +9,7 @@ import pytest
 from bodywork.cluster.client import Client
 from bodywork.cluster.doctor import examine
 from bodywork.cluster.rights import CONTROLLER_RIGHTS, PEOPLE_RIGHTS, rules
+from bodywork.cluster.settings import write_image
 from bodywork.model.checks import Check, Needs
 from statemachine.retries import RetryPolicy
 from tests.servers.kubeconfig import write_kubeconfig
@@ -58,7 +59,36 @@ def test_a_namespace_that_is_ready_has_nothing_amiss(server: ApiServer, client: 
     assert (checks[-1].name, checks[-1].status) == ("image", "skipped")
     assert "--image" in checks[-1].message
     assert {each.method for each in server.requests} == {"GET", "POST"}
-    assert len(server.requests) == 7  # version, rules, namespace, two accounts, two secrets
+    assert len(server.requests) == 8  # version, rules, namespace, accounts, secrets, settings
+
+
+def test_a_project_without_an_image_needs_one_of_the_namespace(
+    server: ApiServer, client: Client
+) -> None:
+    needs = Needs(image_needed=True)
+    check = examined(client, needs)["image"]
+    assert (check.status, check.message) == (
+        "fail",
+        "the project names no DOCKER_IMAGE, and the namespace has no image set",
+    )
+    assert check.hint.endswith("bodywork setup-namespace shop --image=REGISTRY/IMAGE:TAG")
+
+
+@pytest.mark.parametrize(
+    ("image", "tried"),
+    [
+        ("", {"image": "namespace:1"}),
+        ("namespace:1", {"image": "namespace:1"}),
+        ("own:1", {"image": "own:1", "namespace image": "namespace:1"}),
+    ],
+)
+def test_the_namespaces_image_is_tried_whatever_else_is(
+    server: ApiServer, client: Client, image: str, tried: dict[str, str]
+) -> None:
+    write_image(client, "shop", "namespace:1")
+    found = examined(client, Needs(image=image, image_seconds=0.01))  # no kubelet: in vain
+    assert {name: each.message.split()[0] for name, each in found.items()} == tried
+    assert {each.status for each in found.values()} == {"fail"}
 
 
 def test_nothing_is_looked_at_that_may_not_be_seen(server: ApiServer, client: Client) -> None:
@@ -68,7 +98,7 @@ def test_nothing_is_looked_at_that_may_not_be_seen(server: ApiServer, client: Cl
     expected = {"namespace", "pod security", "service accounts", "secret: any", "secret: store"}
     assert unseen == expected
     assert {each.status for each in found.values()} == {"warning"}
-    assert len(server.requests) == 2
+    assert len(server.requests) == 3  # version, rules, settings
 
 
 def test_an_old_cluster_is_worth_a_warning(server: ApiServer, client: Client) -> None:

@@ -58,7 +58,7 @@ def deployment() -> Manifest:
 
 
 def cron_job() -> Manifest:
-    schedule = CronJob("shop", "0 3 * * *", "https://github.com/ada/shop", "main")
+    schedule = CronJob("shop", "0 3 * * *", "https://github.com/ada/shop", "main", "shop:1")
     return build_cron_job(schedule, "ns")
 
 
