@@ -65,6 +65,22 @@ def load_stage(folder: Path, name: str) -> Stage:
     return stage
 
 
+def load_project_name(folder: Path) -> ProjectName:
+    """Read a project's name; the rest of the project may be broken.
+
+    Raises:
+        ConfigError: bodywork.ini cannot be read, or gives no name.
+    """
+    text = read_text(folder, FILE)
+    if isinstance(text, Fault):
+        raise ConfigError([text.problem(FILE)])
+    document = read_ini(FILE, text)
+    project = check_section(document, "default", schemas.PROJECT)
+    if "PROJECT_NAME" not in project:
+        raise ConfigError(document.problems)
+    return ProjectName(project["PROJECT_NAME"])
+
+
 def check_project(folder: Path) -> Sequence[Problem]:
     """Return all problems and warnings of a project: bodywork.ini's first, then by file and line.
 

@@ -18,6 +18,8 @@ RunName = NewType("RunName", str)
 LABEL_LENGTH = 63
 JOB_LENGTH = 52
 MOST_RETRIES = 9
+BY_HAND = RunName("by-hand")
+"""What a stage that a person starts by itself takes for its run."""
 _RETRY = "-retry-"
 GIVEN_LENGTH = LABEL_LENGTH - len(f"{_RETRY}{MOST_RETRIES}")
 """How long a run's name may be that is given beforehand: its retries have longer ones."""

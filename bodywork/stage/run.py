@@ -21,6 +21,8 @@ from bodywork.stage.secrecy import hide_from_children, without_secrets
 from bodywork.stage.signals import Stopped, forwarded, signal_code
 
 LoadStage = Callable[[Path, str], Stage]
+GetVariables = Callable[[Path, Stage], Mapping[str, str]]
+"""Returns what a stage of a checkout gets beside the environment."""
 Say = Callable[[str], None]
 
 
@@ -49,13 +51,15 @@ def run_stage(
     *,
     load_stage: LoadStage,
     say: Say,
+    get_variables: GetVariables = lambda folder, stage: {},
     environment: Mapping[str, str] = os.environ,
     now: Callable[[], datetime] = datetime.now,
     message: Path = TERMINATION_LOG,
 ) -> int:
     """Run the stage and return the exit code: the script's own, or 128 + n for signal n.
 
-    `load_stage` reads and checks the stage of that name in a checkout. SIGTERM, SIGINT and SIGHUP
+    `load_stage` reads and checks the stage of that name in a checkout; `get_variables` is asked
+    for more variables before anything is installed. SIGTERM, SIGINT and SIGHUP
     go to the script; before it runs, they end what is going on. All files are removed at the end.
     Must be called from the main thread. Why a stage with secrets failed is written to `message`, if
     there is such a file, without the secrets.
@@ -63,7 +67,7 @@ def run_stage(
     Raises:
         SourceError: the commit cannot be fetched.
         ConfigError: the stage's files are wrong.
-        UsageError: the script is not there.
+        UsageError: the script is not there, or a variable of its secrets is not set.
         EngineError: the requirements cannot be installed.
     """
     hide_from_children()
@@ -78,7 +82,8 @@ def run_stage(
             stage = load_stage(checkout.folder, order.stage)
             folder = checkout.folder / order.stage
             script = _find_script(folder, stage)
-            own = without_secrets(environment)
+            own = {**without_secrets(environment), **get_variables(checkout.folder, stage)}
+            _check_secrets(stage, own)
             python = find_python(own)
             requirements = folder / "requirements.txt"
             if has_requirements(requirements):
@@ -109,6 +114,23 @@ def _find_script(folder: Path, stage: Stage) -> Path:
             hint="EXECUTABLE_SCRIPT in config.ini names a file of the stage's own folder",
         )
     return Path(stage.script)
+
+
+def _check_secrets(stage: Stage, environment: Mapping[str, str]) -> None:
+    """Raise `UsageError` where a variable is not set that a secret should fill.
+
+    In a container the kubelet has seen to it. On a person's machine nothing has.
+    """
+    missing = [secret for secret in stage.secrets if secret.variable not in environment]
+    if not missing:
+        return
+    names = " and ".join(f"{secret.variable} (secret {secret.secret})" for secret in missing)
+    assignments = " ".join(f"{secret.variable}=…" for secret in missing)
+    raise UsageError(
+        f"stage {stage.name} needs {names}, which {'are' if len(missing) > 1 else 'is'} not set",
+        hint="bodywork stage -n NAMESPACE … takes the values from the secrets of a namespace; "
+        f"or set them yourself: {assignments} bodywork stage …",
+    )
 
 
 def _log_line(now: datetime, text: str) -> str:
