@@ -29,13 +29,16 @@ class Workflow:
     Args:
         repository: `https://…`, `git@host:path`, `file:///…` or a plain path.
         branch: branch, tag or commit.
-        namespace: where its runs, secrets and services are kept.
-        engine: `local`: processes on this machine.
+        namespace: where its runs, secrets and services are kept; else $BODYWORK_NAMESPACE, else
+            the kubeconfig's, else `default`.
+        engine: `kubernetes`: pods of the cluster that kubectl would use, or of the one that
+            $BODYWORK_CONTEXT names; `local`: processes on this machine; else $BODYWORK_ENGINE,
+            else `kubernetes`. The command line has the same rule.
         history: how many ended runs of the project stay on record.
 
     Raises:
-        UsageError: the namespace cannot be called that.
-        Unsupported: this version has no such engine.
+        UsageError: there is no such engine, or the namespace cannot be called that.
+        EngineUnavailable: no cluster is configured.
     """
 
     def __init__(
@@ -43,8 +46,8 @@ class Workflow:
         repository: str,
         branch: str,
         *,
-        namespace: str = wiring.DEFAULT_NAMESPACE,
-        engine: str = "local",
+        namespace: str = "",
+        engine: str = "",
         history: int = 10,
     ) -> None:
         self._repository = repository
@@ -52,6 +55,13 @@ class Workflow:
         self._place = wiring.open_place(engine, namespace)
         self._history = history
         self._hooks: list[Hook] = []
+
+    def __repr__(self) -> str:
+        place = self._place
+        return (
+            f"Workflow({self._shown!r}, {self._branch!r}, namespace={str(place.namespace)!r}, "
+            f"engine={place.engine_name!r})"
+        )
 
     def on(
         self, *topics: str, name: str = "", required: bool = False, time_limit_seconds: float = 30.0
@@ -82,9 +92,10 @@ class Workflow:
 
         Raises:
             Interrupted: a signal handler of the program asked for it; the run can be resumed.
+            NotFound: the cluster has no such namespace.
             BodyworkError: the run could not be put on record.
         """
-        self._place.administration.setup_namespace(self._place.namespace)
+        self._make_ready()
         request = Request(self._place.namespace, self._shown, self._branch or commit, commit=commit)
         return self._control(request, None)
 
@@ -140,6 +151,13 @@ class Workflow:
         from bodywork.git import parse_repository
 
         return parse_repository(self._repository).text
+
+    def _make_ready(self) -> None:
+        """Make the namespace where it is a folder; one of a cluster is an administrator's."""
+        if self._place.engine_name == "local":
+            self._place.administration.setup_namespace(self._place.namespace)
+        else:
+            self._place.require()
 
     def _control(
         self,

@@ -41,7 +41,10 @@ def log_warning(message: str) -> None:
     """Report through the standard library's logging, under the name `statemachine`."""
     import logging  # only needed when something went wrong
 
-    logging.getLogger("statemachine").warning(message)
+    logger = logging.getLogger("statemachine")
+    if not logger.handlers:  # a library prints nothing where no log is set up
+        logger.addHandler(logging.NullHandler())
+    logger.warning(message)
 
 
 class Runner:

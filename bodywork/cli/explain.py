@@ -14,20 +14,11 @@ from bodywork.cli.render import (
 from bodywork.workflow import lifecycle
 from bodywork.workflow.progress import Attempt
 from bodywork.workflow.status import RunStatus, StageStatus
+from bodywork.workflow.summary import SHORT_COMMIT, describe_stage, describe_state
 
 Advise = Callable[..., str]
 """Words of a command → the command to type."""
-SHORT_COMMIT = 12
 NOTE_WIDTH = 40
-
-
-def describe_state(status: RunStatus) -> str:
-    """Return the run's state in a word or two; `interrupted` where nobody goes on with it."""
-    if status.ended:
-        return status.state.replace("-", " ")
-    if status.controller is None or status.controller.alive is False:
-        return "interrupted"
-    return "rolling back" if status.state == lifecycle.ROLLING_BACK else "running"
 
 
 def render_runs(statuses: Sequence[RunStatus], now: datetime, width: int | None) -> str:
@@ -74,12 +65,6 @@ def render_stages(status: RunStatus, now: datetime, width: int | None = None) ->
     if not rows:
         return ""
     return render_table(("STEP", "STAGE", "STATE", "TIME", "TRIES", "NOTE"), rows, width)
-
-
-def describe_stage(stage: StageStatus) -> str:
-    """Return a stage's state as people say it."""
-    words = {"intended": "starting", "started": "running", "left": "left alone"}
-    return words.get(stage.state, stage.state)
 
 
 def _head(status: RunStatus, now: datetime) -> str:

@@ -142,8 +142,9 @@ def draw(status: "RunStatus", now: datetime, height: int) -> "RenderableType":
     from rich.table import Table
     from rich.text import Text
 
-    from bodywork.cli.explain import describe_stage, stage_note, stage_time
+    from bodywork.cli.explain import stage_note, stage_time
     from bodywork.cli.render import render_duration, shorten
+    from bodywork.workflow.summary import describe_stage
 
     table = Table.grid(padding=(0, 2), expand=False)
     for _ in range(5):

@@ -14,6 +14,7 @@ from bodywork.workflow.plan import Earlier
 from bodywork.workflow.progress import Request
 
 LOG = logging.getLogger("workflow.run_workflow")
+LOG.addHandler(logging.NullHandler())  # else Python prints warnings where no log is set up
 CLONE_WAIT_SECONDS = 1.0
 
 

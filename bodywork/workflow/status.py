@@ -13,6 +13,7 @@ from bodywork.model.run import ServiceVersion
 from bodywork.workflow import lifecycle
 from bodywork.workflow.progress import Attempt, Progress, StageProgress, Verdict
 from bodywork.workflow.record import parse_progress
+from bodywork.workflow.summary import describe_state, summarise, summarise_html
 from statemachine.checkpoint import Checkpoint, Move
 
 SCHEMA = 1
@@ -54,9 +55,12 @@ class StageStatus:
     previous: ServiceVersion | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RunStatus:
-    """A run, as people see it. `step` counts from 1; 0 before the first."""
+    """A run, as people see it. `step` counts from 1; 0 before the first.
+
+    `print` shows it in a few lines, and a notebook as a table.
+    """
 
     run: str
     namespace: str
@@ -83,6 +87,16 @@ class RunStatus:
     def ended(self) -> bool:
         """Whether the run is over."""
         return self.state in lifecycle.TERMINAL
+
+    def __repr__(self) -> str:
+        return f"<RunStatus {self.run}: {describe_state(self)}, step {self.step} of {self.steps}>"
+
+    def __str__(self) -> str:
+        return summarise(self)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        return summarise_html(self)
 
 
 def run_status(checkpoint: Checkpoint, controller: ControllerStatus | None = None) -> RunStatus:

@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from bodywork.cli.explain import describe_state, render_run, render_runs
+from bodywork.cli.explain import render_run, render_runs
 from bodywork.model.names import RunName
 from bodywork.workflow.status import ControllerStatus, RunStatus, run_status
+from bodywork.workflow.summary import describe_state
 from tests.bodywork.workflow.harness import PIPELINE, REQUEST, Office, Repository
 from tests.fakes.engine import FAILED
 
