@@ -29,6 +29,8 @@ from bodywork.model.run import Observation, Phase, ServiceVersion, StageRun
 from bodywork.model.stage import Stage
 
 Found = dict[str, Any]
+CONFLICTS = 10
+"""How often a change is decided anew, because the Deployment was changed meanwhile."""
 
 
 class Deployments:
@@ -69,14 +71,15 @@ class Deployments:
             found = self._replace(found, wanted)
         self._watched.learn(found)
         self._sources.keep_for(attempt.run, _owner(found))
-        self._ensure_service(attempt, found)
+        self._ensure_service(attempt, _port_in(found["spec"]["template"]))
         return str(found["metadata"]["uid"])
 
     def observe(self, attempt: StageRun) -> Observation:
         """Look at the version: do its pods run, answer, and stay?"""
         deployment = self._known(attempt)
         if deployment is None:
-            return Observation(Phase.ABSENT)
+            return Observation(Phase.ABSENT, reason="its Deployment was deleted")
+        labels.require_ours(deployment, _identity(attempt))
         uid = str(deployment["metadata"]["uid"])
         if _version_of(deployment) != version_id(attempt):
             other = _version_of(deployment)
@@ -92,7 +95,10 @@ class Deployments:
     def accept(self, attempt: StageRun) -> None:
         """Note that the version is the live one, and send the service's requests to its port."""
         deployment = self._get(_name(attempt))
-        if deployment is None or _version_of(deployment) != version_id(attempt):
+        if deployment is None:
+            raise EngineError(f"the Deployment {_name(attempt)} was deleted meanwhile")
+        labels.require_ours(deployment, _identity(attempt))
+        if _version_of(deployment) != version_id(attempt):
             raise EngineError(f"version {version_id(attempt)} has been replaced meanwhile")
         if _annotation(deployment, labels.ACCEPTED) != version_id(attempt):
             self._note_accepted(deployment, version_id(attempt))
@@ -103,12 +109,17 @@ class Deployments:
         deployment = self._known(attempt)
         if deployment is None:
             return self._without_deployment(attempt, previous)
-        labels.require_ours(deployment, _identity(attempt))
+        if not labels.are_borne(deployment, _identity(attempt)):
+            return Observation(Phase.READY, reason=labels.describe_foreign(deployment))
         current = _version_of(deployment)
         if current not in (version_id(attempt), previous.id if previous else ""):
             return Observation(Phase.READY, reason=f"version {current} has been deployed since")
         if previous is None:
-            self._remove(attempt, deployment)
+            self._delete_service(attempt)
+            with contextlib.suppress(NotFound):
+                path, uid = self._path(_name(attempt)), str(deployment["metadata"]["uid"])
+                self._client.delete(path, uid=uid)
+            self._watched.relist()
             return Observation(Phase.RUNNING)
         if current == version_id(attempt):
             return self._turn_back(deployment, previous)
@@ -117,7 +128,7 @@ class Deployments:
     def settle(self, project: ProjectName, stage: StageName, keep: Sequence[str]) -> None:
         """Drop the snapshots that no version which can come back starts from."""
         deployment = self._get(service_name(project, stage))
-        if deployment is None:
+        if deployment is None or not labels.is_ours(deployment):
             return
         kept = {*keep, _annotation(deployment, labels.ACCEPTED), _version_of(deployment)}
         for each in self._replica_sets(deployment)[-2:]:
@@ -134,17 +145,14 @@ class Deployments:
             return self._client.get(self._path(_name(attempt)))
 
     def _replace(self, found: Found, wanted: Found) -> Found:
-        """Put the version into the Deployment; what others set beside it stays.
-
-        `replicas` stays where it is no more what we set: something scales it.
-        """
-        body = {**found, "spec": {**found["spec"], **wanted["spec"]}}
-        body["spec"]["selector"] = found["spec"]["selector"]
-        asked = _specification(found["spec"]["template"]).get("replicas")
-        if found["spec"].get("replicas") != asked:
-            body["spec"]["replicas"] = found["spec"].get("replicas")
-        body["metadata"] = _relabelled(found, wanted["metadata"]["labels"])
-        return self._put(body)
+        """Put the version into the Deployment, as it is now."""
+        for _ in range(CONFLICTS):
+            try:
+                return self._put(_merged(found, wanted))
+            except Conflict:  # its status, or something that scales it, was written meanwhile
+                found = self._client.get(self._path(wanted["metadata"]["name"]))
+                labels.require_ours(found)
+        raise EngineError(f"the Deployment {found['metadata']['name']} changes all the time")
 
     def _turn_back(self, deployment: Found, previous: ServiceVersion) -> Observation:
         """Put the previous version's template back."""
@@ -181,44 +189,45 @@ class Deployments:
     ) -> Observation:
         if previous is not None:
             return Observation(Phase.FAILED, reason="its Deployment was deleted")
-        self._delete_service(attempt)
-        pods = [pod for pod in self._view(attempt.run).pods() if _is_of(pod, attempt)]
-        return Observation(Phase.RUNNING if pods else Phase.ABSENT)
-
-    def _remove(self, attempt: StageRun, deployment: Found) -> None:
-        self._delete_service(attempt)
-        with contextlib.suppress(NotFound):
-            self._client.delete(self._path(_name(attempt)), uid=str(deployment["metadata"]["uid"]))
-        self._watched.relist()
+        left = self._delete_service(attempt)
+        if any(_is_of(pod, attempt) for pod in self._view(attempt.run).pods()):
+            return Observation(Phase.RUNNING)
+        return Observation(Phase.ABSENT, reason=f"{left}; it was left alone" if left else "")
 
     # -- the Service --------------------------------------------------------------------------
 
-    def _ensure_service(self, attempt: StageRun, deployment: Found) -> None:
-        body = build_service(attempt, _port_in(deployment["spec"]["template"]))
+    def _ensure_service(self, attempt: StageRun, port: int) -> Found:
+        """Return the Service, created with that port where there is none; another port stays."""
         path = paths.service(self._namespace, _name(attempt))
         try:
-            labels.require_ours(self._client.get(path), _identity(attempt))
+            found = self._client.get(path)
         except NotFound:
             try:
-                self._client.create(paths.services(self._namespace), body)
+                body = build_service(attempt, port)
+                return self._client.create(paths.services(self._namespace), body)
             except AlreadyExists:
-                labels.require_ours(self._client.get(path), _identity(attempt))
+                found = self._client.get(path)
+        labels.require_ours(found, _identity(attempt))
+        return found
 
     def _ensure_port(self, attempt: StageRun, port: int) -> None:
         path = paths.service(self._namespace, _name(attempt))
-        found = self._client.get(path)
+        found = self._ensure_service(attempt, port)
         if found["spec"]["ports"][0]["port"] != port:
             found["spec"]["ports"] = build_service(attempt, port)["spec"]["ports"]
             self._client.replace(path, found)
 
-    def _delete_service(self, attempt: StageRun) -> None:
+    def _delete_service(self, attempt: StageRun) -> str:
+        """Delete the Service if it is ours; return what is there instead."""
         path = paths.service(self._namespace, _name(attempt))
         try:
             found = self._client.get(path)
-            labels.require_ours(found, _identity(attempt))
+            if not labels.are_borne(found, _identity(attempt)):
+                return labels.describe_foreign(found)
             self._client.delete(path, uid=str(found["metadata"]["uid"]))
         except NotFound:
-            return
+            pass
+        return ""
 
     # -- reading and writing --------------------------------------------------------------------
 
@@ -228,7 +237,7 @@ class Deployments:
             if each["metadata"]["name"] == _name(attempt):
                 return each
         found = self._get(_name(attempt))
-        if found is not None:
+        if found is not None and labels.is_ours(found):
             self._watched.learn(found)
         return found
 
@@ -251,7 +260,7 @@ class Deployments:
             }
         }
         path = self._path(deployment["metadata"]["name"])
-        for _ in range(10):
+        for _ in range(CONFLICTS):
             try:
                 self._watched.learn(self._client.patch(path, noted))
                 return
@@ -360,6 +369,20 @@ def _without_hash(template: Found) -> Found:
         if key != "pod-template-hash"
     }
     return {**template, "metadata": {**template["metadata"], "labels": borne}}
+
+
+def _merged(found: Found, wanted: Found) -> Found:
+    """Return the Deployment with the version put into it; what others set beside it stays.
+
+    `replicas` stays where it is no more what we set: something scales it.
+    """
+    body = {**found, "spec": {**found["spec"], **wanted["spec"]}}
+    body["spec"]["selector"] = found["spec"]["selector"]
+    asked = _specification(found["spec"]["template"]).get("replicas")
+    if found["spec"].get("replicas") != asked:
+        body["spec"]["replicas"] = found["spec"].get("replicas")
+    body["metadata"] = _relabelled(found, wanted["metadata"]["labels"])
+    return body
 
 
 def _relabelled(found: Found, new: Found) -> Found:

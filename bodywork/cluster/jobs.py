@@ -55,14 +55,14 @@ class Jobs:
         """Look at the attempt; what cannot start any more is ended before it is said to be so."""
         job = self._find(attempt)
         if job is None:
-            return Observation(Phase.ABSENT)
+            return Observation(Phase.ABSENT, reason="its Job was deleted")
         seen = self._judge(attempt, job)
         if seen.phase is Phase.PENDING and seen.final:
-            self._end(job, seen.reason)
+            self._end(job, seen.reason, seen.hint)
             return replace(seen, final=False)
         doomed = _verdict(job)
         if doomed and seen.phase is Phase.FAILED:
-            return replace(seen, reason=doomed, final=doomed != STOPPED)
+            return replace(seen, reason=doomed, hint=_hint(job), final=doomed != STOPPED)
         return seen
 
     def stop(self, attempt: StageRun) -> None:
@@ -130,7 +130,7 @@ class Jobs:
                 hint="was the record deleted and made anew? Remove that Job",
             )
 
-    def _end(self, job: Found, reason: str) -> None:
+    def _end(self, job: Found, reason: str, hint: str = "") -> None:
         """Let the Job fail now, and note why; the pod first, so that its log stays."""
         namespace = job["metadata"]["namespace"]
         run = RunName(job["metadata"]["labels"][labels.RUN])
@@ -138,19 +138,24 @@ class Jobs:
             if pod["status"].get("startTime") and pod["status"].get("phase") == "Running":
                 path = paths.pod(namespace, pod["metadata"]["name"])
                 self._client.patch(path, {"spec": {"activeDeadlineSeconds": 1}})
-                self._note(job, reason, {})
+                self._note(job, reason, hint, {})
                 return
-        self._note(job, reason, {"spec": {"activeDeadlineSeconds": 1}})
+        self._note(job, reason, hint, {"spec": {"activeDeadlineSeconds": 1}})
 
-    def _note(self, job: Found, reason: str, more: Found) -> None:
+    def _note(self, job: Found, reason: str, hint: str, more: Found) -> None:
         name, namespace = job["metadata"]["name"], job["metadata"]["namespace"]
         run = RunName(job["metadata"]["labels"][labels.RUN])
-        noted = {"metadata": {"annotations": {labels.VERDICT: reason}}, **more}
+        told = {labels.VERDICT: reason, **({labels.HINT: hint} if hint else {})}
+        noted = {"metadata": {"annotations": told}, **more}
         self._view(run).learn_job(self._client.patch(paths.job(namespace, name), noted))
 
 
 def _verdict(job: Found) -> str:
     return str((job["metadata"].get("annotations") or {}).get(labels.VERDICT, ""))
+
+
+def _hint(job: Found) -> str:
+    return str((job["metadata"].get("annotations") or {}).get(labels.HINT, ""))
 
 
 def _path(attempt: StageRun) -> str:

@@ -28,8 +28,17 @@ ACCEPTED = "bodywork.io/accepted"
 """Annotation of a Deployment: the id of the version that was last seen ready and kept."""
 VERDICT = "bodywork.io/verdict"
 """Annotation of a Job that was ended by us: why."""
+HINT = "bodywork.io/hint"
+"""Annotation beside it: what the user can do."""
 SPECIFICATION = "bodywork.io/specification"
 """Annotation of a pod template: what of a version is not in the template (replicas, port)."""
+
+
+FOREIGN_HINT = "rename the project or the stage, or delete that object if it is not needed"
+
+
+class Foreign(EngineError):
+    """An object that is not ours has the name that ours must have."""
 
 
 def labels_of(attempt: StageRun) -> dict[str, str]:
@@ -48,17 +57,31 @@ def is_ours(found: Mapping[str, Any]) -> bool:
     return (found["metadata"].get("labels") or {}).get(MANAGED_BY) == BODYWORK
 
 
+def are_borne(found: Mapping[str, Any], expected: Mapping[str, str]) -> bool:
+    """Say whether an object is ours and bears these labels."""
+    labels = found["metadata"].get("labels") or {}
+    return is_ours(found) and all(labels.get(key) == value for key, value in expected.items())
+
+
 def require_ours(found: Mapping[str, Any], expected: Mapping[str, str] | None = None) -> None:
     """Refuse an object that is not ours, or not the one that these labels describe.
 
     Raises:
-        EngineError: it is foreign; nothing foreign is ever adopted or changed.
+        Foreign: nothing foreign is ever adopted or changed.
     """
-    labels = found["metadata"].get("labels") or {}
-    wanted = {MANAGED_BY: BODYWORK, **(expected or {})}
-    if any(labels.get(key) != value for key, value in wanted.items()):
-        kind, name = found.get("kind", "object"), found["metadata"]["name"]
-        raise EngineError(
-            f"there is a {kind} {name} in the namespace that Bodywork did not make",
-            hint="rename the project or the stage, or remove that object if nobody needs it",
-        )
+    if not are_borne(found, expected or {}):
+        raise Foreign(describe_foreign(found), hint=FOREIGN_HINT)
+
+
+def describe_foreign(found: Mapping[str, Any]) -> str:
+    """Return what stands in the place of an object of ours, for people."""
+    kind, name = found.get("kind", "object"), found["metadata"]["name"]
+    if not is_ours(found):
+        return f"there is a {kind} {name} in the namespace that Bodywork did not make"
+    labels = found["metadata"]["labels"]
+    owner = " of ".join(
+        f"{what} {labels[key]}"
+        for what, key in (("stage", STAGE), ("project", PROJECT), ("run", RUN))
+        if labels.get(key)
+    )
+    return f"there is a {kind} {name} in the namespace that belongs to {owner or 'something else'}"

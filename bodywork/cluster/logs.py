@@ -19,6 +19,8 @@ Found = dict[str, Any]
 
 LIMIT_BYTES = 16 << 20
 LINE_BYTES = 64 << 10
+NO_LOG = ("is waiting to start", "is terminated", "is not available", "not found")
+"""What the kubelet answers about a container that never ran: it has no log."""
 NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -36,7 +38,7 @@ def read_pod_log(
     except (EngineUnavailable, NotFound):
         return
     except EngineError as error:
-        if "waiting to start" not in error.message:  # there is no log yet
+        if not any(words in error.message for words in NO_LOG):
             yield LogLine(after + 1, NO_TIME, f"(the log cannot be read: {error.message})")
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bodywork.cluster.verdicts import (
+    Trouble,
     describe_end,
     ending,
     moment,
@@ -16,6 +17,7 @@ from bodywork.cluster.verdicts import (
     restarted,
     tail_of,
     trouble_of,
+    waiting,
 )
 from bodywork.model.run import Observation, Phase
 
@@ -34,16 +36,17 @@ def judge_rollout(deployment: Found, pods: Sequence[Found], refusals: Iterable[s
         ended = restarted(pod) or ending(pod)
         if ended is not None:
             return _crashed(pod, ended)
-    reason, hopeless = _trouble(pods, refusals)
-    if hopeless:
-        return Observation(Phase.FAILED, reason=reason, final=True)
+    trouble = _trouble(pods, refusals)
+    if trouble and trouble.hopeless:
+        return waiting(Observation(Phase.FAILED), trouble)
     if answering(deployment):
         return Observation(Phase.READY, started_at=_first_start(pods))
     if _is_late(deployment):
-        return Observation(Phase.FAILED, reason=reason or _why_late(deployment))
+        return waiting(Observation(Phase.FAILED), trouble or _why_late(deployment))
     started = _first_start(pods)
     phase = Phase.PENDING if started is None else Phase.RUNNING
-    return Observation(phase, reason=reason, started_at=started)
+    seen = Observation(phase, started_at=started)
+    return waiting(seen, trouble) if trouble else seen
 
 
 def answering(deployment: Found) -> bool:
@@ -73,12 +76,11 @@ def _crashed(pod: Found, ended: Found) -> Observation:
     )
 
 
-def _trouble(pods: Sequence[Found], refusals: Iterable[str]) -> tuple[str, bool]:
+def _trouble(pods: Sequence[Found], refusals: Iterable[str]) -> Trouble | None:
     for pod in pods:
         if trouble := trouble_of(pod):
-            return trouble.reason, trouble.hopeless
-    refused = refusal(refusals)
-    return (refused.reason, refused.hopeless) if refused else ("", False)
+            return trouble
+    return refusal(refusals)
 
 
 def _is_late(deployment: Found) -> bool:
@@ -92,13 +94,14 @@ def _is_late(deployment: Found) -> bool:
     )
 
 
-def _why_late(deployment: Found) -> str:
+def _why_late(deployment: Found) -> Trouble:
     limit = deployment["spec"].get("progressDeadlineSeconds")
     container = deployment["spec"]["template"]["spec"]["containers"][0]
     port = container["ports"][0]["containerPort"]
-    return (
-        f"did not answer on port {port} within MAX_STARTUP_TIME_SECONDS={limit}; hint: does it "
-        "listen on 0.0.0.0? What listens on 127.0.0.1 alone cannot be reached"
+    return Trouble(
+        f"did not answer on port {port} within MAX_STARTUP_TIME_SECONDS={limit}",
+        hopeless=False,
+        hint="does it listen on 0.0.0.0? What listens on 127.0.0.1 alone cannot be reached",
     )
 
 

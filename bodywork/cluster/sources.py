@@ -22,6 +22,7 @@ from bodywork.snapshot import Snapshot, chunk_name, pack
 
 Found = dict[str, Any]
 SOURCE = "source"
+_OURS = f"{labels.KIND}={SOURCE},{labels.MANAGED_BY}={labels.BODYWORK}"
 
 
 class Sources:
@@ -66,9 +67,11 @@ class Sources:
         """
         if run not in self._known:
             try:
-                data = self._client.get(self._path(_index_name(run)))["data"]
+                index = self._client.get(self._path(_index_name(run)))
             except NotFound:
                 raise SourceLost(f"the source of run {run} is gone") from None
+            labels.require_ours(index, {labels.RUN: run, labels.KIND: SOURCE})
+            data = index["data"]
             self._known[run] = StageSource(
                 data["repository"],
                 data["reference"],
@@ -82,6 +85,7 @@ class Sources:
         """Let the run's snapshot live for as long as this object, too (a service's Deployment)."""
         for name in self.of(run).chunks:
             found = self._client.get(self._path(name))
+            labels.require_ours(found, {labels.RUN: run, labels.KIND: SOURCE})
             owners = found["metadata"].get("ownerReferences") or []
             if all(each["uid"] != owner["uid"] for each in owners):
                 found["metadata"]["ownerReferences"] = [*owners, owner]
@@ -89,7 +93,7 @@ class Sources:
 
     def release(self, run: RunName) -> None:
         """Drop the run's source, except what a service starts from."""
-        selector = f"{labels.RUN}={run},{labels.KIND}={SOURCE}"
+        selector = f"{labels.RUN}={run},{_OURS}"
         items, _ = self._client.list_all(
             paths.config_maps(self._namespace), label_selector=selector
         )
@@ -100,12 +104,10 @@ class Sources:
 
     def drop_unused(self, project: str, stage: str, runs: frozenset[str], deployment: str) -> None:
         """Drop snapshots that the Deployment of this uid owns, except those of these runs."""
-        items, _ = self._client.list_all(
-            paths.config_maps(self._namespace), label_selector=f"{labels.KIND}={SOURCE}"
-        )
+        items, _ = self._client.list_all(paths.config_maps(self._namespace), label_selector=_OURS)
         for each in items:
             owners = each["metadata"].get("ownerReferences") or []
-            run = each["metadata"]["labels"][labels.RUN]
+            run = each["metadata"]["labels"].get(labels.RUN, "")
             if run not in runs and any(owner["uid"] == deployment for owner in owners):
                 self._delete(each)
 

@@ -5,6 +5,7 @@ and is enough to go on. Counters of a Job are never believed
 (https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-failure-policy).
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -31,6 +32,9 @@ _SLOW = {
     "ErrImagePull": "the image cannot be pulled",
     "CrashLoopBackOff": "it ends again and again",
 }
+_BACK_OFF = re.compile(r'Back-off pulling image "[^"]*": ErrImagePull: ')
+_NO_SECRET = re.compile(r'secret "([^"]+)" not found')
+_NO_KEY = re.compile(r"couldn't find key (\S+) in Secret ([^/\s]+)/(\S+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +44,12 @@ class Trouble:
     Attributes:
         reason: one line for people.
         hopeless: whether waiting cannot mend it.
+        hint: what the user can do.
     """
 
     reason: str
     hopeless: bool
+    hint: str = ""
 
 
 def judge_job(job: Found, pods: Sequence[Found], refusals: Iterable[str]) -> Observation:
@@ -69,8 +75,13 @@ def judge_job(job: Found, pods: Sequence[Found], refusals: Iterable[str]) -> Obs
         ended = moment(job["status"].get("completionTime"))
         return replace(seen, phase=Phase.SUCCEEDED, exit_code=0, reason="", ended_at=ended)
     if not pods and (refused := refusal(refusals)):
-        return replace(seen, reason=refused.reason, final=refused.hopeless)
+        return waiting(seen, refused)
     return seen
+
+
+def waiting(seen: Observation, trouble: Trouble) -> Observation:
+    """Return the observation with what keeps the attempt from starting."""
+    return replace(seen, reason=trouble.reason, hint=trouble.hint, final=trouble.hopeless)
 
 
 def is_over(job: Found) -> bool:
@@ -91,8 +102,10 @@ def trouble_of(pod: Found) -> Trouble | None:
     for status in container_statuses(pod):
         waiting = status.get("state", {}).get("waiting") or {}
         reason, message = waiting.get("reason", ""), one_line(waiting.get("message", ""))
+        message = _BACK_OFF.sub("", message)  # the same reason as before the pause
         if reason in _HOPELESS:
-            return Trouble(_because(_HOPELESS[reason], message, reason), hopeless=True)
+            text, hint = _because(_HOPELESS[reason], message, reason), _hint_for(message)
+            return Trouble(text, hopeless=True, hint=hint)
         if reason in _SLOW:
             return Trouble(_because(_SLOW[reason], message, reason), hopeless=False)
     for each in pod.get("status", {}).get("conditions") or ():
@@ -114,7 +127,11 @@ def refusal(messages: Iterable[str]) -> Trouble | None:
     if "violates PodSecurity" in text:
         return Trouble(f"Pod Security refuses it: {_after(text, 'violates PodSecurity')}", True)
     if "serviceaccount" in text and "not found" in text:
-        return Trouble("the namespace is not set up; hint: bodywork setup-namespace", True)
+        return Trouble(
+            "the namespace is not set up for Bodywork: a service account is missing",
+            hopeless=True,
+            hint="bodywork setup-namespace NAMESPACE",
+        )
     return Trouble(f"the cluster refuses its pod: {text}", hopeless=False)
 
 
@@ -202,9 +219,8 @@ def _judge_pods(job: Found, pods: Sequence[Found]) -> Observation:
         if running := status.get("state", {}).get("running"):
             return Observation(Phase.RUNNING, started_at=moment(running.get("startedAt")))
     trouble = trouble_of(pod)
-    if trouble is None:
-        return Observation(Phase.PENDING)
-    return Observation(Phase.PENDING, reason=trouble.reason, final=trouble.hopeless)
+    pending = Observation(Phase.PENDING)
+    return pending if trouble is None else waiting(pending, trouble)
 
 
 def _ended(pod: Found, terminated: Found) -> Observation:
@@ -256,6 +272,15 @@ def _memory_limit(pod: Found) -> str:
 
 def _because(what: str, message: str, reason: str) -> str:
     return f"{what}: {message or reason}" if message or reason else what
+
+
+def _hint_for(message: str) -> str:
+    """Return the command that mends what keeps a container from being configured."""
+    if missing := _NO_SECRET.search(message):
+        return f"bodywork secret create --name={missing[1]} --data KEY=VALUE"
+    if missing := _NO_KEY.search(message):
+        return f"bodywork secret update -n {missing[2]} --name={missing[3]} --data {missing[1]}=…"
+    return ""
 
 
 def _after(text: str, word: str) -> str:

@@ -12,6 +12,7 @@ from bodywork.local import processes
 from bodywork.local.folders import Folders
 from bodywork.local.jobs import Jobs
 from bodywork.local.logs import read_log
+from bodywork.local.refusals import translated
 from bodywork.local.services import Services
 from bodywork.local.spawn import Spawner
 from bodywork.local.supervisor.copying import copy_tree, remove_tree
@@ -55,6 +56,7 @@ class LocalEngine:
         """End the helper process of this controller; stages go on."""
         self._spawner.close()
 
+    @translated
     def publish_source(self, run: RunName, checkout: Checkout) -> None:
         """Keep a copy of the project's files for the run's stages."""
         source = self._folders.source(run)
@@ -69,6 +71,7 @@ class LocalEngine:
             remove_tree(str(making / ".git"))
             making.rename(source)
 
+    @translated
     def release(self, run: RunName) -> None:
         """Drop the run's source and the work trees of its batch stages."""
         with self._guard(run):
@@ -85,11 +88,13 @@ class LocalEngine:
         remove_tree(str(self._folders.source(run)))
         self._services.forget(run)
 
+    @translated
     def ensure_job(self, attempt: StageRun, stage: Stage, commit: str, image: str) -> str:
         """Start the attempt unless it ever was."""
         with self._guard(attempt.run):
             return self._jobs.ensure(attempt, stage, commit)
 
+    @translated
     def observe_job(self, attempt: StageRun) -> Observation:
         """Look at the attempt."""
         return self._jobs.observe(attempt)
@@ -98,34 +103,41 @@ class LocalEngine:
         """Return True: an attempt ends with its record."""
         return True
 
+    @translated
     def stop_job(self, attempt: StageRun) -> None:
         """End the attempt."""
         with self._guard(attempt.run):
             self._jobs.stop(attempt)
 
+    @translated
     def live_version(self, project: ProjectName, stage: StageName) -> ServiceVersion | None:
         """Return the version that answers under the service's name."""
         return self._services.live_version(project, stage)
 
+    @translated
     def ensure_version(self, attempt: StageRun, stage: Stage, commit: str, image: str) -> str:
         """Start the attempt as a version beside the live one."""
         with self._guard(attempt.run):
             return self._services.ensure(attempt, stage, commit)
 
+    @translated
     def observe_version(self, attempt: StageRun) -> Observation:
         """Look at the version."""
         return self._services.observe(attempt)
 
+    @translated
     def accept_version(self, attempt: StageRun) -> None:
         """Put the version into the place of the live one."""
         with self._guard(attempt.run):
             self._services.accept(attempt)
 
+    @translated
     def restore_version(self, attempt: StageRun, previous: ServiceVersion | None) -> Observation:
         """Take the next step back to the version before."""
         with self._guard(attempt.run):
             return self._services.restore(attempt, previous)
 
+    @translated
     def settle(self, project: ProjectName, stage: StageName, keep: Sequence[str]) -> None:
         """Drop the files of old versions."""
         self._services.settle(project, stage, tuple(keep))

@@ -38,7 +38,7 @@ class Jobs:
         folder = self._folders.attempt(attempt)
         sight = processes.look(folder)
         if not sight.known:
-            return Observation(Phase.ABSENT)
+            return Observation(Phase.ABSENT, reason="its files were deleted")
         if sight.ended:
             return _ended(self._folders, folder, sight)
         if not sight.alive:
@@ -89,6 +89,7 @@ def _ended(folders: Folders, folder: Path, sight: processes.Sight) -> Observatio
         Phase.SUCCEEDED if well else Phase.FAILED,
         uid=sight.uid,
         reason=sight.status["reason"],
+        hint=str(sight.status.get("hint", "")),
         exit_code=code,
         final=bool(sight.status.get("final")),
         started_at=sight.started_at,

@@ -25,6 +25,9 @@ from bodywork.model.stage import Service, Stage
 
 PROVING_SECONDS = 1.0
 LIVE = "live.json"
+LATE_HINT = (
+    "does it listen on 0.0.0.0? What listens on 127.0.0.1 cannot be reached on a cluster either"
+)
 
 
 class Services:
@@ -62,7 +65,7 @@ class Services:
         folder = self._folders.version(attempt)
         sight = processes.look(folder)
         if not sight.known:
-            return Observation(Phase.ABSENT)
+            return Observation(Phase.ABSENT, reason="its files were deleted")
         if sight.ended:
             return self._failed(folder, sight, _why_it_ended(sight.status))
         if not sight.alive:
@@ -136,13 +139,17 @@ class Services:
         limit = sight.spec["startup_seconds"]
         if time.time() - started < limit:
             return seen
-        return self._failed(folder, sight, _why_it_is_late(endpoint, limit))
+        reason = f"did not answer on port {endpoint.port} within MAX_STARTUP_TIME_SECONDS={limit}"
+        return self._failed(folder, sight, reason, LATE_HINT)
 
-    def _failed(self, folder: Path, sight: processes.Sight, reason: str) -> Observation:
+    def _failed(
+        self, folder: Path, sight: processes.Sight, reason: str, hint: str = ""
+    ) -> Observation:
         return Observation(
             Phase.FAILED,
             uid=sight.uid,
             reason=reason,
+            hint=hint or str(sight.status.get("hint", "")),
             exit_code=sight.status.get("exit_code"),
             final=bool(sight.status.get("final")),
             started_at=sight.started_at,
@@ -221,7 +228,7 @@ def _refuse_stranger(endpoint: Endpoint) -> None:
     stranger = addresses.find_stranger(endpoint)
     if stranger:
         raise EngineError(
-            f"port {endpoint.port} is held by {stranger}; hint: end it, or choose another PORT"
+            f"port {endpoint.port} is held by {stranger}", hint="end it, or choose another PORT"
         )
 
 
@@ -229,10 +236,3 @@ def _why_it_ended(status: dict[str, Any]) -> str:
     if status["reason"]:
         return str(status["reason"])
     return "the script ended (exit code 0); a service's must not"
-
-
-def _why_it_is_late(endpoint: Endpoint, limit: int) -> str:
-    return (
-        f"did not answer on port {endpoint.port} within MAX_STARTUP_TIME_SECONDS={limit}; hint: "
-        "does it listen on 0.0.0.0? What listens on 127.0.0.1 cannot be reached on a cluster either"
-    )

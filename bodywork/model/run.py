@@ -101,6 +101,7 @@ class Observation:
             again. "" while absent.
         reason: one line for people, "" where there is nothing to say; for FAILED why it failed
             ("exit code 1", "exceeded MAX_COMPLETION_TIME_SECONDS=30", "port 5000 is taken by …").
+        hint: what the user can do about it, "" where nothing is known; never a part of `reason`.
         final: True where no new attempt can help (a missing secret, an impossible
             requirement): RETRIES are not spent on it.
         tail: the last lines of its log (bounded, secrets' values redacted), for FAILED and LOST.
@@ -116,6 +117,7 @@ class Observation:
     ended_at: datetime | None = None
     tail: tuple[str, ...] = ()
     address: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,17 @@ One look at the outside a call; nothing is saved here. An attempt is only ever s
 intention was saved, and the save is the caller's.
 """
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from bodywork.errors import EngineError, SourceLost
+from bodywork.errors import BodyworkError, SourceLost
 from bodywork.model.names import StageName, service_name
-from bodywork.model.run import Observation, Phase, StageRun
+from bodywork.model.run import LogLine, Observation, Phase, StageRun
 from bodywork.model.stage import Batch, Service, Stage
 from bodywork.workflow.context import LOG, Context
 from bodywork.workflow.progress import Attempt, Progress, record
+from bodywork.workflow.refusals import REFUSALS, attempt_call, failed_observation
 
 
 def intend(context: Context, progress: Progress, names: Iterable[StageName]) -> Progress:
@@ -22,12 +24,28 @@ def intend(context: Context, progress: Progress, names: Iterable[StageName]) -> 
         if stage.action == "reuse" or stage.attempts:
             continue
         previous = None
-        if isinstance(progress.stage(name).kind, Service):
-            previous = context.engine.live_version(progress.project.project, name)
+        try:
+            if isinstance(progress.stage(name).kind, Service):
+                previous = context.engine.live_version(progress.project.project, name)
+        except REFUSALS as refusal:
+            progress = _refuse(context, progress, name, refusal)
+            continue
         fresh = replace(stage, attempts=(Attempt(1),), previous=previous)
         progress = progress.with_stage(name, fresh)
         context.begun_here.add(progress.stage_run(name, 1))
     return progress
+
+
+def _refuse(
+    context: Context, progress: Progress, name: StageName, refusal: BodyworkError
+) -> Progress:
+    """Record an attempt that failed before anything was started: nothing is there to restore."""
+    seen = failed_observation(refusal)
+    attempt = replace(record(Attempt(1), seen), ended_at=context.clock.now())
+    run = progress.stage_run(name, 1)
+    context.when_saved(lambda: _say_failed(context, attempt, run))
+    stage = replace(progress.stages[name], attempts=(attempt,), restoration="left")
+    return progress.with_stage(name, stage)
 
 
 def reconcile(context: Context, progress: Progress, names: Sequence[StageName]) -> Progress:
@@ -68,7 +86,12 @@ def unclosed(context: Context, progress: Progress) -> list[StageRun]:
         for name, stage in progress.stages.items()
         if stage.latest and progress.stage(name).type == "batch"
     ]
-    return [each for each in ended if not context.engine.is_closed(each)]
+    return [each for each in ended if not _is_closed(context, each)]
+
+
+def _is_closed(context: Context, attempt: StageRun) -> bool:
+    what = f"stage={attempt.stage}: whether its Job is complete cannot be seen"
+    return attempt_call(what, lambda: context.engine.is_closed(attempt), otherwise=True)
 
 
 def wait(context: Context, attempts: Sequence[StageRun], limit: float | None = None) -> None:
@@ -86,11 +109,16 @@ def stop(context: Context, progress: Progress, names: Iterable[StageName]) -> Pr
         stage = progress.stages[name]
         latest = stage.latest
         if latest and latest.active:
-            if isinstance(progress.stage(name).kind, Batch):
-                context.engine.stop_job(progress.stage_run(name, latest.number))
             stopped = replace(
-                latest, state="stopped", reason="stopped", ended_at=context.clock.now()
+                latest, state="stopped", reason="stopped", hint="", ended_at=context.clock.now()
             )
+            try:
+                if isinstance(progress.stage(name).kind, Batch):
+                    context.engine.stop_job(progress.stage_run(name, latest.number))
+            except REFUSALS as refusal:
+                reason = f"it could not be ended: {refusal.message}"
+                stopped = replace(stopped, state="lost", reason=reason, hint=refusal.hint)
+                LOG.warning("stage=%s %s", name, reason)
             progress = progress.with_stage(name, stage.with_latest(stopped))
     return progress
 
@@ -127,8 +155,11 @@ def _look(context: Context, progress: Progress, name: StageName, attempt: Attemp
         seen = _observe(context, stage, stage_run)
         if seen.phase is Phase.READY and seen.uid == attempt.uid:
             context.engine.accept_version(stage_run)
-    except EngineError as error:
-        seen = Observation(Phase.FAILED, uid=attempt.uid, reason=error.message, final=True)
+    except REFUSALS as refusal:
+        seen = failed_observation(refusal, attempt.uid)
+        if attempt.state == "started" and isinstance(stage.kind, Batch):
+            what = f"stage={name}: its Job could not be ended"
+            attempt_call(what, lambda: context.engine.stop_job(stage_run), otherwise=None)
     after = record(attempt, seen)
     if after.active:
         _follow(context, progress, stage_run, seen)
@@ -137,15 +168,16 @@ def _look(context: Context, progress: Progress, name: StageName, attempt: Attemp
     if after.state == "lost" and stage_run not in context.begun_here:
         after = replace(after, free=True)
     if not after.active:
-        _conclude(context, progress, after, stage_run)
+        context.when_saved(lambda: _conclude(context, progress, after, stage_run))
     return progress.with_stage(name, progress.stages[name].with_latest(after))
 
 
 def _follow(context: Context, progress: Progress, attempt: StageRun, seen: Observation) -> None:
     """Let people see the attempt's log while it is written, and what keeps it from starting."""
-    if seen.reason and context.told.get(attempt) != seen.reason:
-        context.told[attempt] = seen.reason
+    if seen.reason and (attempt, seen.reason) not in context.told:
         LOG.warning("stage=%s is waiting: %s", attempt.stage, seen.reason)
+        if LOG.isEnabledFor(logging.WARNING):
+            context.told.add((attempt, seen.reason))
     if attempt not in context.followed:
         context.followed.add(attempt)
         step = next((step for step in progress.project.steps if attempt.stage in step), ())
@@ -173,13 +205,27 @@ def _announce(progress: Progress, stage: Stage, attempt: Attempt) -> None:
 
 def _conclude(context: Context, progress: Progress, attempt: Attempt, run: StageRun) -> None:
     name = service_name(progress.project.project, run.stage)
-    context.report.stage_ended(run, context.engine.read_log(run))
+    context.report.stage_ended(run, _log_of(context, run))
     if attempt.state == "succeeded":
         LOG.info("completed stage=%s (%s, attempt %d)", run.stage, name, run.attempt)
     else:
-        LOG.error(
-            "stage=%s attempt %d %s: %s", run.stage, run.attempt, attempt.state, attempt.reason
-        )
+        _say_failed(context, attempt, run)
+
+
+def _say_failed(context: Context, attempt: Attempt, run: StageRun) -> None:
+    """Write the one log record with the reason of an attempt's failure."""
+    why = f": {attempt.reason}" if attempt.reason else ""
+    if (run, attempt.reason) in context.told:
+        why = " for the reason given above"
+    LOG.error("stage=%s attempt %d %s%s", run.stage, run.attempt, attempt.state, why)
+
+
+def _log_of(context: Context, attempt: StageRun) -> Iterator[LogLine]:
+    """Yield the attempt's log as far as it can be read: no run depends on that."""
+    try:
+        yield from context.engine.read_log(attempt)
+    except BodyworkError as error:
+        LOG.warning("stage=%s: its log cannot be read: %s", attempt.stage, error.message)
 
 
 def _is_due(context: Context, attempt: StageRun) -> bool:
@@ -210,5 +256,7 @@ def _retry(context: Context, progress: Progress, name: StageName) -> Progress:
     seconds = context.pause(number)
     context.begun_here.add(progress.stage_run(name, number))
     context.due[progress.stage_run(name, number)] = context.clock.monotonic() + seconds
-    LOG.warning("stage=%s: attempt %d begins in %.1f s", name, number, seconds)
+    context.when_saved(
+        lambda: LOG.warning("stage=%s: attempt %d begins in %.1f s", name, number, seconds)
+    )
     return progress.with_stage(name, replace(stage, attempts=(*stage.attempts, Attempt(number))))

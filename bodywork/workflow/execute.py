@@ -184,6 +184,12 @@ def build_runner(
     retry: RetryPolicy | None = None,
 ) -> Runner:
     """Return the runner of runs, under a random name of its own as writer."""
+
+    def saved(checkpoint: Checkpoint) -> None:
+        context.say_news()
+        if observer:
+            observer(checkpoint)
+
     return Runner(
         store,
         definition_of,
@@ -193,7 +199,7 @@ def build_runner(
         hooks=hooks,
         clock=context.clock.now,
         stop=stop,
-        observer=observer,
+        observer=saved,
         retry=retry or DEFAULT,
     )
 
@@ -230,6 +236,9 @@ def _conclude(checkpoint: Checkpoint) -> None:
     where = f"project={request.repository} on branch={request.reference}"
     if checkpoint.state == lifecycle.SUCCEEDED:
         LOG.info("successfully ran workflow for %s in namespace=%s", where, request.namespace)
+    elif checkpoint.state == lifecycle.CANCELLED:
+        LOG.info("workflow for %s was cancelled by %s", where, progress.cancelled_by)
     else:
-        reason = progress.verdict.reason if progress.verdict else checkpoint.state
-        LOG.error("workflow for %s %s: %s", where, checkpoint.state, reason)
+        stage = progress.verdict.stage if progress.verdict else ""
+        at_fault = f" because of stage={stage}" if stage else ""
+        LOG.error("workflow for %s %s%s", where, checkpoint.state, at_fault)

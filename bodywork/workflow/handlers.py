@@ -6,14 +6,16 @@ to record. It is the same code after a crash as before.
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
-from bodywork.errors import ConfigError, EngineError, Problem, SourceError, UsageError
-from bodywork.model.names import StageName
-from bodywork.workflow import attempts, lifecycle, rollback
+from bodywork.errors import BodyworkError, UsageError
+from bodywork.workflow import attempts, blame, lifecycle, rollback
 from bodywork.workflow.context import LOG, Context
+from bodywork.workflow.events import attempt_events, refused_events, restored_events
 from bodywork.workflow.plan import plan_stages
-from bodywork.workflow.progress import Fault, Progress, Verdict
+from bodywork.workflow.progress import Progress, Verdict
 from bodywork.workflow.record import parse_progress, render_progress
+from bodywork.workflow.refusals import REFUSALS, attempt_call
 from statemachine.checkpoint import Checkpoint
 from statemachine.outcome import Advance, Event, Wait
 
@@ -46,7 +48,7 @@ def on_created(context: Context, checkpoint: Checkpoint, progress: Progress) -> 
             stages = plan_stages(workflow, earlier, request.from_stage)
             context.engine.publish_source(progress.run, checkout)
             commit = checkout.commit
-    except (UsageError, EngineError) as error:
+    except (UsageError, *REFUSALS) as error:
         return _refuse(context, progress, error)
     known = replace(progress, commit=commit, workflow=workflow, stages=stages)
     return Advance("clone", render_progress(known))
@@ -56,8 +58,10 @@ def on_cloned(context: Context, checkpoint: Checkpoint, progress: Progress) -> O
     """Record what step 1 is going to start."""
     if progress.cancelled_by:
         return _end(context, "cancel", progress)
+    if progress.verdict:
+        return _after_failure(context, progress) or _end(context, "fail", progress)
     if checkpoint.failed_hooks:
-        return _end(context, "fail", _blame_hook(checkpoint, progress))
+        return _give_up(context, blame.blame_hooks(context, checkpoint, progress))
     return _start(context, progress, 1)
 
 
@@ -67,7 +71,7 @@ def on_running(context: Context, checkpoint: Checkpoint, progress: Progress) -> 
     if progress.cancelled_by:
         return _give_up(context, attempts.stop(context, progress, names))
     if checkpoint.failed_hooks and not progress.verdict:
-        blamed = _blame_hook(checkpoint, progress)
+        blamed = blame.blame_hooks(context, checkpoint, progress)
         return _give_up(context, attempts.stop(context, blamed, names))
     if progress.verdict:
         return _after_failure(context, progress) or _end(context, "fail", progress)
@@ -75,11 +79,12 @@ def on_running(context: Context, checkpoint: Checkpoint, progress: Progress) -> 
     running = attempts.active(after, names)
     spent = attempts.failed(after, names)
     if not running and not spent:
-        return Advance("complete", render_progress(after), _events(progress, after))
+        return Advance("complete", render_progress(after), attempt_events(progress, after))
     if not running:
-        return _give_up(context, _blame_stage(after, spent[0]), _events(progress, after))
+        blamed = blame.blame_stage(context, after, spent[0])
+        return _give_up(context, blamed, attempt_events(progress, after))
     if after != progress:
-        return Advance("note", render_progress(after), _events(progress, after))
+        return Advance("note", render_progress(after), attempt_events(progress, after))
     return Wait(lambda: attempts.wait(context, running))
 
 
@@ -87,17 +92,16 @@ def on_done(context: Context, checkpoint: Checkpoint, progress: Progress) -> Out
     """Go on with the next step, or finish."""
     if progress.cancelled_by:
         return _give_up(context, progress)
+    if progress.verdict:
+        return _after_failure(context, progress) or _end(context, "fail", progress)
     if checkpoint.failed_hooks:
-        return _give_up(context, _blame_hook(checkpoint, progress))
+        return _give_up(context, blame.blame_hooks(context, checkpoint, progress))
     step = lifecycle.step_of(checkpoint.state)
     if step < progress.steps:
         return _start(context, progress, step + 1)
     if still_open := attempts.unclosed(context, progress):
         return Wait(lambda: attempts.wait(context, still_open))
-    for name, stage in progress.stages.items():
-        if progress.stage(name).type == "service" and stage.attempts:
-            context.engine.settle(progress.project.project, name, keep=())
-    return _end(context, "finish", progress)
+    return _finish(context, progress)
 
 
 def on_rolling_back(context: Context, checkpoint: Checkpoint, progress: Progress) -> Outcome:
@@ -106,10 +110,10 @@ def on_rolling_back(context: Context, checkpoint: Checkpoint, progress: Progress
         after = rollback.restore_next(context, progress)
         if after == progress:
             return Wait(lambda: rollback.wait(context, progress))
-        return Advance("note", render_progress(after), _restored(progress, after))
+        return Advance("note", render_progress(after), restored_events(progress, after))
     if progress.cancelled_by:
         return _end(context, "cancel", progress)
-    trigger = "fail" if rollback.unrestored(progress) else "restored"
+    trigger = "restored" if rollback.succeeded(progress) else "fail"
     return _after_failure(context, progress) or _end(context, trigger, progress)
 
 
@@ -125,7 +129,60 @@ def _handle(
     handle: Callable[[Context, Checkpoint, Progress], Outcome],
     checkpoint: Checkpoint,
 ) -> Outcome:
-    return handle(context, checkpoint, parse_progress(checkpoint.data))
+    """Return what the state's handler answers, or what becomes of the engine's refusal."""
+    progress = parse_progress(checkpoint.data)
+    context.news.clear()  # of a pass that came to nothing
+    try:
+        if context.refusals:
+            raise context.refusals.pop()
+        outcome = handle(context, checkpoint, progress)
+    except REFUSALS as refusal:
+        outcome = _refused(context, checkpoint, progress, refusal)
+    return _guarded(context, outcome) if isinstance(outcome, Wait) else outcome
+
+
+def _guarded(context: Context, wait: Wait) -> Wait:
+    """Return the wait, with a refusal met in it kept for the next call of the handler."""
+
+    def wake_up() -> None:
+        try:
+            wait.wake_up()
+        except REFUSALS as refusal:
+            context.refusals.append(refusal)
+
+    return Wait(wake_up)
+
+
+def _refused(
+    context: Context, checkpoint: Checkpoint, progress: Progress, refusal: BodyworkError
+) -> Advance:
+    """Lead the run to an end where the engine refuses what belongs to no single stage."""
+    if progress.workflow is None:
+        return _refuse(context, progress, refusal)
+    if checkpoint.state == lifecycle.ROLLING_BACK and rollback.to_restore(progress):
+        after = rollback.give_up(context, progress, refusal)
+        return Advance("note", render_progress(after), restored_events(progress, after))
+    stopped = attempts.stop(context, progress, progress.stages)
+    if progress.verdict or progress.cancelled_by:  # all that was left was the failure stage
+        if stopped != progress:
+            return Advance("note", render_progress(stopped), attempt_events(progress, stopped))
+        return _end(context, "cancel" if progress.cancelled_by else "fail", progress)
+    if checkpoint.state == lifecycle.done(progress.steps):
+        LOG.warning("the run ends without a last look at its Jobs: %s", refusal.message)
+        return _finish(context, progress)
+    verdict = Verdict("engine", refusal.message, refusal.hint)
+    return _give_up(
+        context, blame.record_verdict(context, stopped, verdict), attempt_events(progress, stopped)
+    )
+
+
+def _finish(context: Context, progress: Progress) -> Advance:
+    """End a run all of whose stages have succeeded; what cannot be tidied up stays."""
+    for name, stage in progress.stages.items():
+        if progress.stage(name).type == "service" and stage.attempts:
+            settle = partial(context.engine.settle, progress.project.project, name, keep=())
+            attempt_call(f"stage={name}: old versions could not be removed", settle, None)
+    return _end(context, "finish", progress)
 
 
 def _start(context: Context, progress: Progress, step: int) -> Advance:
@@ -134,14 +191,15 @@ def _start(context: Context, progress: Progress, step: int) -> Advance:
     for name in names:
         if progress.stages[name].action == "reuse":
             LOG.info("reusing stage=%s from run=%s", name, progress.stages[name].reused_from)
-    return Advance("start", render_progress(attempts.intend(context, progress, names)))
+    intended = attempts.intend(context, progress, names)
+    return Advance("start", render_progress(intended), refused_events(intended, names))
 
 
-def _give_up(context: Context, progress: Progress, events: tuple[Event, ...] = ()) -> Outcome:
+def _give_up(context: Context, progress: Progress, events: tuple[Event, ...] = ()) -> Advance:
     """Leave the normal way: by a roll-back where services have changed, else to the end."""
     if rollback.to_restore(progress):
         return Advance(
-            "roll-back", render_progress(progress), (*events, _event("rollback.started"))
+            "roll-back", render_progress(progress), (*events, Event("rollback.started", {}))
         )
     if progress.cancelled_by:
         return _end(context, "cancel", progress, events)
@@ -160,7 +218,7 @@ def _after_failure(context: Context, progress: Progress) -> Outcome | None:
         return Advance("note", render_progress(attempts.intend(context, progress, [name])))
     after = attempts.reconcile(context, progress, [name])
     if after != progress:
-        return Advance("note", render_progress(after), _events(progress, after))
+        return Advance("note", render_progress(after), attempt_events(progress, after))
     running = attempts.active(after, [name])
     return Wait(lambda: attempts.wait(context, running)) if running else None
 
@@ -169,82 +227,11 @@ def _end(
     context: Context, trigger: str, progress: Progress, events: tuple[Event, ...] = ()
 ) -> Advance:
     """Drop what only a running run needs, and end it."""
-    context.engine.release(progress.run)
+    release = partial(context.engine.release, progress.run)
+    attempt_call("the run's source could not be removed", release, None)
     return Advance(trigger, render_progress(progress), events)
 
 
-def _refuse(context: Context, progress: Progress, error: UsageError | EngineError) -> Advance:
-    faults: list[tuple[type[Exception], Fault]] = [
-        (SourceError, "source"),
-        (UsageError, "config"),
-        (EngineError, "engine"),
-    ]
-    fault = next(fault for kind, fault in faults if isinstance(error, kind))
-    if isinstance(error, ConfigError):
-        for problem in error.problems:
-            LOG.log(30 if problem.warning else 40, "%s", describe(problem))
-    verdict = Verdict(fault, error.message, error.hint)
-    return _end(context, "fail", replace(progress, verdict=verdict))
-
-
-def describe(problem: Problem) -> str:
-    """Return a problem as one line: where, what, and what to do."""
-    line = f":{problem.line}" if problem.line else ""
-    section = f" [{problem.section}]" if problem.section else ""
-    key = f" {problem.key}" if problem.key else ""
-    where = f"{section}{key}:" if section or key else ""
-    hint = f" (hint: {problem.hint})" if problem.hint else ""
-    return f"{problem.file}{line}:{where} {problem.message}{hint}"
-
-
-def _blame_stage(progress: Progress, name: StageName) -> Progress:
-    latest = progress.stages[name].latest
-    if latest is None:
-        raise ValueError(f"{name} has no attempt to blame")
-    verdict = Verdict(
-        "stage",
-        f"{latest.state}: {latest.reason}" if latest.state == "lost" else latest.reason,
-        stage=name,
-        attempt=latest.number,
-        exit_code=latest.exit_code,
-        tail=latest.tail,
-    )
-    LOG.error("stage=%s failed: %s", name, verdict.reason)
-    return replace(progress, verdict=verdict)
-
-
-def _blame_hook(checkpoint: Checkpoint, progress: Progress) -> Progress:
-    names = ", ".join(checkpoint.failed_hooks)
-    return replace(progress, verdict=Verdict("hook", f"the required hook {names} failed"))
-
-
-def _event(topic: str, **data: str | int | None) -> Event:
-    return Event(topic, data)
-
-
-def _events(before: Progress, after: Progress) -> tuple[Event, ...]:
-    """Say what hooks may want to hear of the attempts that changed."""
-    events = []
-    for name, stage in after.stages.items():
-        known = len(before.stages[name].attempts)
-        for attempt in stage.attempts:
-            then = before.stages[name].attempts[attempt.number - 1 : attempt.number]
-            state = then[0].state if then else "intended"
-            data: dict[str, str | int | None] = {"stage": name, "attempt": attempt.number}
-            data["reason"] = attempt.reason
-            if attempt.number > known:
-                events.append(_event("stage.retry", **data))
-            if state == "intended" and attempt.state != "intended":
-                events.append(_event("stage.started", **data))
-            if not attempt.active and (not then or then[0].active):
-                code = attempt.exit_code
-                events.append(_event(f"stage.{attempt.state}", **data, exit_code=code))
-    return tuple(events)
-
-
-def _restored(before: Progress, after: Progress) -> tuple[Event, ...]:
-    return tuple(
-        _event("rollback.service", stage=name, outcome=stage.restoration)
-        for name, stage in after.stages.items()
-        if stage.restoration != before.stages[name].restoration
-    )
+def _refuse(context: Context, progress: Progress, error: BodyworkError) -> Advance:
+    """End a run that could not begin."""
+    return _end(context, "fail", blame.blame_error(context, progress, error))

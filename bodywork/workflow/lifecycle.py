@@ -36,6 +36,7 @@ def build_definition(steps: int) -> Definition:
     """Return the machine of a run with that many steps."""
     moves = [
         Transition("note", CREATED, CREATED),
+        Transition("note", CLONED, CLONED),
         Transition("clone", CREATED, CLONED),
         *_ways_out(CREATED, services=False),
         *_ways_out(CLONED, services=False),
@@ -46,6 +47,7 @@ def build_definition(steps: int) -> Definition:
             Transition("start", before, running(step)),
             Transition("note", running(step), running(step)),
             Transition("complete", running(step), done(step)),
+            Transition("note", done(step), done(step)),
             *_ways_out(running(step), services=True),
             *_ways_out(done(step), services=True),
         ]

@@ -18,6 +18,8 @@ AttemptState: TypeAlias = Literal["intended", "started", "succeeded", "failed", 
 Action: TypeAlias = Literal["run", "reuse"]
 Restoration: TypeAlias = Literal["", "restored", "removed", "left", "failed"]
 Fault: TypeAlias = Literal["config", "source", "stage", "engine", "hook"]
+GONE = "what was started for it was deleted"
+GONE_HINT = "`bodywork workflow --resume` begins the stage anew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,10 @@ class Request:
 class Attempt:
     """One try of a stage. `intended` is recorded before anything is started.
 
-    `ended_at` of a service is when its version took over.
+    Attributes:
+        ended_at: when it ended; of a service, when its version took over.
+        reason: why it failed or does not start, for people.
+        hint: what the user can do about it.
     """
 
     number: int
@@ -59,6 +64,7 @@ class Attempt:
     final: bool = False
     free: bool = False
     tail: tuple[str, ...] = ()
+    hint: str = ""
 
     @property
     def active(self) -> bool:
@@ -75,7 +81,8 @@ class StageProgress:
         action, why: what the plan decided, and the reason for people.
         reused_from: the run whose attempt is reused.
         previous: for a service, the version to come back to, recorded before the change.
-        restoration: for a service, what the roll-back did.
+        restoration: for a service, what the roll-back did; `restoration_reason` says why, and
+            `restoration_hint` what the user can do.
     """
 
     key: str = ""
@@ -86,6 +93,7 @@ class StageProgress:
     previous: ServiceVersion | None = None
     restoration: Restoration = ""
     restoration_reason: str = ""
+    restoration_hint: str = ""
 
     @property
     def latest(self) -> Attempt | None:
@@ -105,7 +113,11 @@ class StageProgress:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Why a run failed: enough to explain it after everything else is gone."""
+    """Why a run failed: enough to explain it after everything else is gone.
+
+    Attributes:
+        details: more lines, where one does not say it all: each problem of the configuration.
+    """
 
     fault: Fault
     reason: str
@@ -114,6 +126,7 @@ class Verdict:
     attempt: int = 0
     exit_code: int | None = None
     tail: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +190,7 @@ def record(attempt: Attempt, seen: Observation) -> Attempt:
     A started attempt that is gone, or whose place another object has taken, is lost, never done.
     """
     if attempt.uid and seen.uid and attempt.uid != seen.uid:
-        return replace(attempt, state="lost", reason="another object has taken its name")
+        return replace(attempt, state="lost", reason="another object has taken its name", hint="")
     states: dict[Phase, AttemptState] = {
         Phase.SUCCEEDED: "succeeded",
         Phase.READY: "succeeded",
@@ -185,12 +198,10 @@ def record(attempt: Attempt, seen: Observation) -> Attempt:
         Phase.LOST: "lost",
         Phase.ABSENT: "lost",
     }
-    state = states.get(seen.phase, "started")
+    state, gone = states.get(seen.phase, "started"), seen.phase is Phase.ABSENT
     if attempt.state == state == "started":
         # What keeps it from starting is worth a write: who looks from elsewhere reads the record.
-        return attempt if attempt.reason == seen.reason else replace(attempt, reason=seen.reason)
-    if seen.phase is Phase.ABSENT:
-        return replace(attempt, state=state, reason="vanished without a trace")
+        return replace(attempt, reason=seen.reason, hint=seen.hint)
     return replace(
         attempt,
         state=state,
@@ -198,7 +209,8 @@ def record(attempt: Attempt, seen: Observation) -> Attempt:
         started_at=seen.started_at or attempt.started_at,
         ended_at=seen.ended_at,
         exit_code=seen.exit_code,
-        reason=seen.reason,
+        reason=seen.reason or (GONE if gone else ""),
+        hint=seen.hint or (GONE_HINT if gone else ""),
         final=seen.final,
         tail=seen.tail if state in ("failed", "lost") else (),
     )

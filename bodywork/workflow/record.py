@@ -49,7 +49,7 @@ def parse_progress(data: Data) -> Progress:
         stages={
             StageName(name): _parse_stage(stage) for name, stage in raw.get("stages", {}).items()
         },
-        verdict=Verdict(**{**verdict, "tail": tuple(verdict.get("tail", ()))}) if verdict else None,
+        verdict=_parse_verdict(verdict) if verdict else None,
         cancelled_by=raw.get("cancelled_by", ""),
     )
 
@@ -71,6 +71,11 @@ def _plain(value: Any) -> dict[str, Any]:
             content = content.isoformat()
         plain[each.name] = list(content) if isinstance(content, tuple) else content
     return plain
+
+
+def _parse_verdict(raw: Mapping[str, Any]) -> Verdict:
+    lists = {key: tuple(raw.get(key, ())) for key in ("tail", "details")}
+    return Verdict(**{**raw, **lists})
 
 
 def _parse_request(raw: Mapping[str, Any]) -> Request:

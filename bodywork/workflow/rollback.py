@@ -4,14 +4,16 @@ The version to come back to was recorded before the change, so this works from t
 alone, in whichever process.
 """
 
+import logging
 from dataclasses import replace
 
-from bodywork.errors import EngineError
+from bodywork.errors import BodyworkError
 from bodywork.model.names import StageName, service_name
 from bodywork.model.run import Observation, Phase
 from bodywork.model.stage import Service
 from bodywork.workflow.context import LOG, Context
-from bodywork.workflow.progress import Progress, Restoration
+from bodywork.workflow.progress import Progress, Restoration, StageProgress
+from bodywork.workflow.refusals import REFUSALS, failed_observation
 
 MINIMUM_BUDGET_SECONDS = 60.0
 LOOK_SECONDS = 0.2
@@ -39,21 +41,23 @@ def restore_next(context: Context, progress: Progress) -> Progress:
         LOG.info("rolling back deployment=%s", service)
     try:
         seen = context.engine.restore_version(attempt, stage.previous)
-    except EngineError as error:
-        seen = Observation(Phase.FAILED, reason=error.message)
+    except REFUSALS as refusal:
+        seen = failed_observation(refusal)
     if not _settled(seen) and context.left(service, _budget(progress, name)) <= 0:
         seen = Observation(Phase.FAILED, reason="the previous version did not come back in time")
     if not _settled(seen):
         return progress
-    outcome = _outcome(seen)
-    LOG.log(30 if outcome != "failed" else 40, "deployment=%s %s %s", service, outcome, seen.reason)
-    done = replace(stage, restoration=outcome, restoration_reason=seen.reason)
-    if latest.active:
-        stopped = replace(
-            latest, state="stopped", reason="rolled back", ended_at=context.clock.now()
-        )
-        done = done.with_latest(stopped)
-    return progress.with_stage(name, done)
+    context.when_saved(lambda: _say_outcome(service, seen))
+    return progress.with_stage(name, _restored(context, stage, seen))
+
+
+def give_up(context: Context, progress: Progress, refusal: BodyworkError) -> Progress:
+    """Return the progress with the next service to restore recorded as one that cannot be."""
+    name = to_restore(progress)[0]
+    seen = failed_observation(refusal)
+    service = service_name(progress.project.project, name)
+    context.when_saved(lambda: _say_outcome(service, seen))
+    return progress.with_stage(name, _restored(context, progress.stages[name], seen))
 
 
 def wait(context: Context, progress: Progress) -> None:
@@ -63,9 +67,33 @@ def wait(context: Context, progress: Progress) -> None:
     context.engine.wait([progress.stage_run(name, number)], LOOK_SECONDS)
 
 
-def unrestored(progress: Progress) -> list[StageName]:
-    """Return the services that could not be brought back."""
-    return [name for name, stage in progress.stages.items() if stage.restoration == "failed"]
+def succeeded(progress: Progress) -> bool:
+    """Say whether something was restored, and nothing that had to be is left as it was."""
+    outcomes = {stage.restoration for stage in progress.stages.values()}
+    return "failed" not in outcomes and not outcomes.isdisjoint({"restored", "removed"})
+
+
+def _restored(context: Context, stage: StageProgress, seen: Observation) -> StageProgress:
+    done = replace(
+        stage,
+        restoration=_outcome(seen),
+        restoration_reason=seen.reason,
+        restoration_hint=seen.hint,
+    )
+    if stage.latest is None or not stage.latest.active:
+        return done
+    now = context.clock.now()
+    return done.with_latest(
+        replace(stage.latest, state="stopped", reason="rolled back", hint="", ended_at=now)
+    )
+
+
+def _say_outcome(service: str, seen: Observation) -> None:
+    outcome = _outcome(seen)
+    words = {"left": "left alone", "failed": "could not be restored"}.get(outcome, outcome)
+    why = f": {seen.reason}" if seen.reason else ""
+    level = logging.ERROR if outcome == "failed" else logging.WARNING
+    LOG.log(level, "deployment=%s %s%s", service, words, why)
 
 
 def _settled(seen: Observation) -> bool:

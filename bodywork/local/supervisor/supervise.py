@@ -54,7 +54,8 @@ class Supervisor:
         except OSError as error:
             return self._refuse(f"its files cannot be copied: {error.strerror}", final=False)
         except LookupError as error:
-            return self._refuse(str(error.args[0]), final=True)
+            reason, hint = error.args
+            return self._refuse(reason, final=True, hint=hint)
         for note in self.spec["notes"]:
             self.log.say(note)
         build = self.spec.get("build")
@@ -171,7 +172,7 @@ class Supervisor:
         return {**kept, **self.spec["environment"], **self._secrets()}
 
     def _secrets(self) -> dict[str, str]:
-        """Read the secrets' values. Raises `LookupError` with what a person can do."""
+        """Read the secrets' values. Raises `LookupError` with a reason and a hint."""
         found = {}
         for variable, secret in self.spec["secrets"].items():
             values = files.read_json(os.path.join(self.spec["secrets_folder"], f"{secret}.json"))
@@ -179,15 +180,15 @@ class Supervisor:
                 missing = "does not exist" if values is None else f"has no key {variable}"
                 verb = "create" if values is None else "update"
                 raise LookupError(
-                    f"the secret {secret} {missing}; hint: bodywork secret {verb} "
-                    f"--namespace={self.spec['namespace']} --name={secret} --data {variable}=…"
+                    f"the secret {secret} {missing}",
+                    f"bodywork secret {verb} --namespace={self.spec['namespace']} "
+                    f"--name={secret} --data {variable}=…",
                 )
             found[variable] = values[variable]
         return found
 
-    def _refuse(self, reason: str, *, final: bool, code: int | None = None) -> bool:
-        self.log.say(reason)
-        self.status["final"] = final
+    def _refuse(self, reason: str, *, final: bool, code: int | None = None, hint: str = "") -> bool:
+        self.status |= {"final": final, "hint": hint}
         self._end(code, reason)
         return False
 

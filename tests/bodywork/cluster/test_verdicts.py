@@ -238,7 +238,7 @@ def test_only_the_last_lines_of_a_failure_are_kept() -> None:
                 'Error creating: pods "p" is forbidden: error looking up service account shop/x: '
                 'serviceaccount "x" not found'
             ),
-            "the namespace is not set up; hint: bodywork setup-namespace",
+            "the namespace is not set up for Bodywork: a service account is missing",
             True,
         ),
         (

@@ -155,7 +155,7 @@ def test_a_service_that_never_answers_is_told_where_to_listen(machine: Machine) 
     seen = machine.deploy(service(seconds=1), "run-1")
     assert seen.phase is Phase.FAILED
     assert "did not answer on port 5000 within MAX_STARTUP_TIME_SECONDS=1" in seen.reason
-    assert "does it listen on 0.0.0.0?" in seen.reason
+    assert "does it listen on 0.0.0.0?" in seen.hint
 
 
 def test_replicas_that_are_not_started_are_said(machine: Machine) -> None:

@@ -91,7 +91,8 @@ def test_a_job_that_vanished_is_lost_never_done() -> None:
     verdict = place.progress(last.id).verdict
     assert last.state == lifecycle.FAILED
     assert verdict
-    assert verdict.reason == "lost: vanished without a trace"
+    assert verdict.reason == "what was started for it was deleted"
+    assert "--resume" in verdict.hint
 
 
 def test_an_object_that_took_the_name_of_ours_is_not_taken_for_ours() -> None:

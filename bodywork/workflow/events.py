@@ -1,0 +1,49 @@
+"""What hooks may want to hear of a run, apart from its moves: see `workflow.hooks`."""
+
+from collections.abc import Iterable
+
+from bodywork.model.names import StageName
+from bodywork.workflow.progress import Progress
+from statemachine.outcome import Event
+
+
+def _event(topic: str, **data: str | int | None) -> Event:
+    return Event(topic, data)
+
+
+def attempt_events(before: Progress, after: Progress) -> tuple[Event, ...]:
+    """Return the events of the attempts that changed."""
+    events = []
+    for name, stage in after.stages.items():
+        known = len(before.stages[name].attempts)
+        for attempt in stage.attempts:
+            then = before.stages[name].attempts[attempt.number - 1 : attempt.number]
+            state = then[0].state if then else "intended"
+            data: dict[str, str | int | None] = {"stage": name, "attempt": attempt.number}
+            data["reason"] = attempt.reason
+            if attempt.number > known:
+                events.append(_event("stage.retry", **data))
+            if state == "intended" and attempt.state != "intended":
+                events.append(_event("stage.started", **data))
+            if not attempt.active and (not then or then[0].active):
+                code = attempt.exit_code
+                events.append(_event(f"stage.{attempt.state}", **data, exit_code=code))
+    return tuple(events)
+
+
+def refused_events(progress: Progress, names: Iterable[StageName]) -> tuple[Event, ...]:
+    """Say which stages of a step failed before anything was started for them."""
+    return tuple(
+        _event("stage.failed", stage=name, attempt=1, reason=latest.reason, exit_code=None)
+        for name in names
+        if (latest := progress.stages[name].latest) and latest.state == "failed"
+    )
+
+
+def restored_events(before: Progress, after: Progress) -> tuple[Event, ...]:
+    """Return an event for each service whose roll-back has come to an end."""
+    return tuple(
+        _event("rollback.service", stage=name, outcome=stage.restoration)
+        for name, stage in after.stages.items()
+        if stage.restoration != before.stages[name].restoration
+    )
