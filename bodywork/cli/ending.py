@@ -1,6 +1,7 @@
 """`bodywork cancel` at work."""
 
 from bodywork.cli import advice, exits
+from bodywork.cli.conclusion import describe_end, describe_leftovers
 from bodywork.cli.controllers import user_name
 from bodywork.cli.logs import log_to
 from bodywork.cli.paper import PlainPaper
@@ -28,7 +29,11 @@ def end_run(place: Place, run: str) -> int:
             exits.tell(str(interrupted), f"it is not over yet: {again}", label="note")
             return exits.INTERRUPTED
     if last.state == lifecycle.CANCELLED:
-        exits.tell(f"run {run} is cancelled; nothing of it runs any more", label="note")
+        left = list(describe_leftovers(last))
+        rest = "" if left else "; nothing of it runs any more"
+        exits.tell(f"{describe_end(last).text}{rest}", label="note")
+        for each in left:
+            exits.tell(each.text, each.hint, label=each.label)
         return exits.SUCCESS
     exits.tell(f"run {run} ended otherwise: {last.state.replace('-', ' ')}")
     return exits.RUN_FAILED

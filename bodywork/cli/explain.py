@@ -140,6 +140,7 @@ def _why(status: RunStatus) -> str:
     tries = f", attempt {verdict.attempt}" if verdict.attempt > 1 else ""
     where = f"stage {verdict.stage}{tries}: " if verdict.stage else ""
     lines = [f"Why: {where}{printable(verdict.reason)}"]
+    lines += [f"  {printable(line)}" for line in verdict.details]
     if verdict.exit_code is not None and str(verdict.exit_code) not in verdict.reason:
         lines.append(f"exit code: {verdict.exit_code}")
     if verdict.hint:
@@ -166,7 +167,8 @@ def _restoration(stage: StageStatus) -> str:
         "failed": f"could NOT be brought back to {version}{commit}",
     }
     reason = f": {printable(stage.restoration_reason)}" if stage.restoration_reason else ""
-    return f"  {stage.name} {words[stage.restoration]}{reason}"
+    hint = f"\n    hint: {printable(stage.restoration_hint)}" if stage.restoration_hint else ""
+    return f"  {stage.name} {words[stage.restoration]}{reason}{hint}"
 
 
 def _next(status: RunStatus, advise: Advise) -> str:

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 from bodywork.cli import advice, exits
 from bodywork.cli.choice import Choice, Order
+from bodywork.cli.conclusion import describe_end, describe_leftovers
 from bodywork.cli.logs import log_to
+from bodywork.cli.overtaken import newest_record, report_take_over
 from bodywork.cli.reporter import ConsoleReporter
 from bodywork.cli.screen import open_paper
 from bodywork.cli.signals import stop_on_signals
@@ -44,7 +46,7 @@ def launch(place: Place, order: Order, choice: Choice) -> int:
     except OwnershipHeld as held:
         return _refused(place, work.run, held.holder)
     except (CheckpointConflict, CheckpointSealed):
-        return _overtaken(place, work.run)
+        return report_take_over(place, work.run)
     except (Interrupted, StoreFull) as stopped:
         return account(place, work, stopped)
     return conclude(place, last)
@@ -108,9 +110,14 @@ class Work:
             log_to(paper)
             _greet(place, self._choice)
             self.run = self._executed = _record(place, controller, order, self._choice)
-            last = controller.execute(
-                RunName(self.run), take_over=order.take_over, waiting=_say_waiting
-            )
+            try:
+                last = controller.execute(
+                    RunName(self.run), take_over=order.take_over, waiting=_say_waiting
+                )
+            except (CheckpointConflict, CheckpointSealed):
+                if now := newest_record(place, self.run, stop):
+                    observe(now)
+                raise
             self.last = last
             controller.prune_after_end(order.history)
         return last
@@ -200,14 +207,6 @@ def _refused(place: Place, run: str, holder: str) -> int:
     return exits.HELD
 
 
-def _overtaken(place: Place, run: str) -> int:
-    exits.tell(
-        f"another controller has taken run {run} over; this one has changed nothing since",
-        f"how it goes: {advice.command(place, 'status', run)}",
-    )
-    return exits.HELD
-
-
 def conclude(place: Place, last: "Checkpoint") -> int:
     """Say on stderr how the run ended and what to do next; return the exit code.
 
@@ -233,18 +232,19 @@ def _tell_end(place: Place, last: "Checkpoint") -> None:
     if last.state == lifecycle.SUCCEEDED:
         _tell_addresses(place, last)
         return
-    verdict = parse_progress(last.data).verdict
-    at_fault = f" because of stage {verdict.stage}" if verdict and verdict.stage else ""
-    reason = f": {verdict.reason}" if verdict else ""
-    state = last.state.replace("-", " ")
-    if verdict and code_of(last) == exits.USAGE:
-        exits.tell(f"the run could not begin{reason}", verdict.hint)
-        return
-    hints = [verdict.hint] if verdict and verdict.hint else []
-    if last.state != lifecycle.CANCELLED:
+    end = describe_end(last)
+    hints = [end.hint]
+    if last.state != lifecycle.CANCELLED and code_of(last) != exits.USAGE:
         hints.append(f"what went wrong: {advice.command(place, 'status', last.id)}")
         hints.append(f"run again what failed: {advice.resume(place, last.id)}")
-    exits.tell(f"run {last.id} {state}{at_fault}{reason}", *hints)
+    exits.tell(end.text, *hints, label=end.label)
+    tell_leftovers(last)
+
+
+def tell_leftovers(last: "Checkpoint") -> None:
+    """Tell what the end of the run could not put in order."""
+    for left in describe_leftovers(last):
+        exits.tell(left.text, left.hint, label=left.label)
 
 
 def _tell_addresses(place: Place, last: "Checkpoint") -> None:

@@ -12,6 +12,8 @@ from bodywork.errors import Problem
 GAP = 3
 LEAST_ROOM = 24
 ELLIPSIS = "…"
+REASON_WIDTH = 200
+_LEFT_OUT = ": …: "
 FRACTIONS_BELOW_SECONDS = 9.95  # from there on it would be rounded to 10.0s
 
 
@@ -99,6 +101,24 @@ def render_ago(moment: datetime, now: datetime) -> str:
 def shorten(text: str, width: int) -> str:
     """Return the text, cut at the end where it is longer than `width`."""
     return text if len(text) <= width else text[: max(0, width - 1)] + ELLIPSIS
+
+
+def summarize(reason: str, width: int = REASON_WIDTH) -> str:
+    """Return a reason in at most `width` characters: what failed, and its innermost cause.
+
+    Errors of image pulls and of networks wrap one cause in another, outermost first.
+    """
+    if len(reason) <= width:
+        return reason
+    *outer, cause = reason.split(": ")
+    cause = shorten(cause, width // 2)
+    kept = ""
+    for part in outer:
+        longer = f"{kept}: {part}" if kept else part
+        if len(longer) + len(cause) + len(_LEFT_OUT) > width:
+            break
+        kept = longer
+    return f"{kept}{_LEFT_OUT}{cause}" if kept else shorten(reason, width)
 
 
 def render_mapping(pairs: Mapping[str, str]) -> str:

@@ -16,6 +16,9 @@ from bodywork.workflow.context import LOG, Context
 from bodywork.workflow.progress import Attempt, Progress, record
 from bodywork.workflow.refusals import REFUSALS, attempt_call, failed_observation
 
+NOT_ENDED = "it could not be ended"
+"""How the reason of an attempt begins that the engine refused to stop: it may still run."""
+
 
 def intend(context: Context, progress: Progress, names: Iterable[StageName]) -> Progress:
     """Add a first attempt for each stage that has to run, with the version to come back to."""
@@ -116,7 +119,7 @@ def stop(context: Context, progress: Progress, names: Iterable[StageName]) -> Pr
                 if isinstance(progress.stage(name).kind, Batch):
                     context.engine.stop_job(progress.stage_run(name, latest.number))
             except REFUSALS as refusal:
-                reason = f"it could not be ended: {refusal.message}"
+                reason = f"{NOT_ENDED}: {refusal.message}"
                 stopped = replace(stopped, state="lost", reason=reason, hint=refusal.hint)
                 LOG.warning("stage=%s %s", name, reason)
             progress = progress.with_stage(name, stage.with_latest(stopped))

@@ -53,6 +53,7 @@ class StageStatus:
     restoration: str
     restoration_reason: str
     previous: ServiceVersion | None = None
+    restoration_hint: str = ""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -182,6 +183,7 @@ def _stage(progress: Progress, step: int, name: Any, stage: StageProgress) -> St
         attempts=stage.attempts,
         restoration=stage.restoration,
         restoration_reason=stage.restoration_reason,
+        restoration_hint=stage.restoration_hint,
         previous=stage.previous,
     )
 
@@ -214,6 +216,7 @@ def _verdict(verdict: Verdict | None) -> Mapping[str, Any] | None:
         "attempt": verdict.attempt or None,
         "exit_code": verdict.exit_code,
         "tail": list(verdict.tail),
+        "details": list(verdict.details),
     }
 
 
@@ -233,6 +236,7 @@ def _stage_document(stage: StageStatus) -> Mapping[str, Any]:
         "reused_from": stage.reused_from or None,
         "restoration": stage.restoration or None,
         "restoration_reason": stage.restoration_reason or None,
+        "restoration_hint": stage.restoration_hint or None,
         "previous": _version(stage.previous),
         "attempts": [
             {
@@ -243,6 +247,7 @@ def _stage_document(stage: StageStatus) -> Mapping[str, Any]:
                 "ended_at": attempt.ended_at.isoformat() if attempt.ended_at else None,
                 "exit_code": attempt.exit_code,
                 "reason": attempt.reason or None,
+                "hint": attempt.hint or None,
                 "tail": list(attempt.tail),
             }
             for attempt in stage.attempts

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bodywork.cli.controllers import user_name
 from tests.crash.workplace import BODYWORK, NAMESPACE, Workplace
 
 WAIT = """
@@ -69,6 +70,41 @@ def test_a_run_that_nobody_controls_is_shown_as_interrupted_and_can_be_cancelled
     place.bodywork("cancel", where, run)
     assert place.status(run)["state"] == "cancelled"
     assert "after 1" not in place.happened()
+
+
+def test_a_cancel_reads_as_one_in_both_terminals(place: Workplace) -> None:
+    controller = started(place)
+    run = place.runs()[0]["run"]
+    canceller = place.start("cancel", f"--namespace={NAMESPACE}", run)
+    said = canceller.communicate()[0]
+    log = controller.communicate()[0]
+    who = f"note: run {run} was cancelled by {user_name()}"
+    assert f"{who}; nothing of it runs any more" in said
+    assert who in log
+    assert controller.returncode == 3
+    for text in (said, log):
+        assert "ERROR" not in text
+        assert "error:" not in text
+        assert "taken" not in text
+
+
+def test_a_take_over_names_who_took_the_run(place: Workplace, tmp_path: Path) -> None:
+    controller = started(place)
+    run = place.runs()[0]["run"]
+    where = f"--namespace={NAMESPACE}"
+    other = place.start("workflow", where, "--resume", f"--run={run}", "--take-over")
+    assert other.stdout is not None
+    for line in other.stdout:
+        if "resuming run=" in line:
+            break
+    (tmp_path / "gate").touch()
+    log = controller.communicate()[0]
+    other.communicate()
+    assert controller.returncode == 3
+    assert other.returncode == 0
+    assert f"{user_name()} (process {other.pid} on " in log
+    assert f"has taken run {run} over" in log
+    assert "cancelled" not in log
 
 
 def test_a_reader_that_goes_away_neither_stops_the_run_nor_sees_a_traceback(

@@ -36,6 +36,7 @@ def test_a_failed_run_says_why_without_any_other_source() -> None:
         "attempt": 1,
         "exit_code": 1,
         "tail": ["boom"],
+        "details": [],
     }
     assert [stage["state"] for stage in shown["stages"]] == [
         "succeeded", "failed", "succeeded", "waiting",
