@@ -14,9 +14,9 @@ from typing import Any
 from bodywork.cluster import labels, paths
 from bodywork.cluster.client import Client
 from bodywork.cluster.errors import AlreadyExists, Conflict
+from bodywork.cluster.exposed_services import ExposedServices, identity_of, name_of
 from bodywork.cluster.manifests import (
     build_deployment,
-    build_service,
     version_id,
 )
 from bodywork.cluster.rollouts import answering, judge_rollout
@@ -49,6 +49,7 @@ class Deployments:
         self._sources = sources
         self._view = view
         self._watched = watched
+        self._exposed = ExposedServices(client, namespace)
 
     def live_version(self, project: ProjectName, stage: StageName) -> ServiceVersion | None:
         """Return the version that was accepted last; None if there is none."""
@@ -66,12 +67,12 @@ class Deployments:
         found = self._get(wanted["metadata"]["name"])
         if found is None:
             found = self._create(attempt, wanted)
-        labels.require_ours(found, _identity(attempt))
+        labels.require_ours(found, identity_of(attempt))
         if _version_of(found) != version_id(attempt) and not self._was_begun(found, attempt):
             found = self._replace(found, wanted)
         self._watched.learn(found)
         self._sources.keep_for(attempt.run, _owner(found))
-        self._ensure_service(attempt, _port_in(found["spec"]["template"]))
+        self._exposed.ensure(attempt, _port_in(found["spec"]["template"]))
         return str(found["metadata"]["uid"])
 
     def observe(self, attempt: StageRun) -> Observation:
@@ -79,7 +80,7 @@ class Deployments:
         deployment = self._known(attempt)
         if deployment is None:
             return Observation(Phase.ABSENT, reason="its Deployment was deleted")
-        labels.require_ours(deployment, _identity(attempt))
+        labels.require_ours(deployment, identity_of(attempt))
         uid = str(deployment["metadata"]["uid"])
         if _version_of(deployment) != version_id(attempt):
             other = _version_of(deployment)
@@ -89,35 +90,35 @@ class Deployments:
         pods = [pod for pod in view.pods() if _is_of(pod, attempt)]
         refusals = [] if pods else _refusals_of(deployment)
         seen = judge_rollout(deployment, pods, refusals)
-        address = f"http://{_name(attempt)}:{_port_in(deployment['spec']['template'])}"
+        address = f"http://{name_of(attempt)}:{_port_in(deployment['spec']['template'])}"
         return replace(seen, uid=uid, address=address if seen.phase is Phase.READY else "")
 
     def accept(self, attempt: StageRun) -> None:
         """Note that the version is the live one, and send the service's requests to its port."""
-        deployment = self._get(_name(attempt))
+        deployment = self._get(name_of(attempt))
         if deployment is None:
-            raise EngineError(f"the Deployment {_name(attempt)} was deleted meanwhile")
-        labels.require_ours(deployment, _identity(attempt))
+            raise EngineError(f"the Deployment {name_of(attempt)} was deleted meanwhile")
+        labels.require_ours(deployment, identity_of(attempt))
         if _version_of(deployment) != version_id(attempt):
             raise EngineError(f"version {version_id(attempt)} has been replaced meanwhile")
         if _annotation(deployment, labels.ACCEPTED) != version_id(attempt):
             self._note_accepted(deployment, version_id(attempt))
-        self._ensure_port(attempt, _port_in(deployment["spec"]["template"]))
+        self._exposed.ensure_port(attempt, _port_in(deployment["spec"]["template"]))
 
     def restore(self, attempt: StageRun, previous: ServiceVersion | None) -> Observation:
         """Take the next step towards `previous` being live and nothing of `attempt` running."""
         deployment = self._known(attempt)
         if deployment is None:
             return self._without_deployment(attempt, previous)
-        if not labels.are_borne(deployment, _identity(attempt)):
+        if not labels.are_borne(deployment, identity_of(attempt)):
             return Observation(Phase.READY, reason=labels.describe_foreign(deployment))
         current = _version_of(deployment)
         if current not in (version_id(attempt), previous.id if previous else ""):
             return Observation(Phase.READY, reason=f"version {current} has been deployed since")
         if previous is None:
-            self._delete_service(attempt)
+            self._exposed.delete(attempt)
             with contextlib.suppress(NotFound):
-                path, uid = self._path(_name(attempt)), str(deployment["metadata"]["uid"])
+                path, uid = self._path(name_of(attempt)), str(deployment["metadata"]["uid"])
                 self._client.delete(path, uid=uid)
             self._watched.relist()
             return Observation(Phase.RUNNING)
@@ -142,7 +143,7 @@ class Deployments:
         try:
             return self._client.create(paths.deployments(self._namespace), wanted)
         except AlreadyExists:
-            return self._client.get(self._path(_name(attempt)))
+            return self._client.get(self._path(name_of(attempt)))
 
     def _replace(self, found: Found, wanted: Found) -> Found:
         """Put the version into the Deployment, as it is now."""
@@ -181,62 +182,27 @@ class Deployments:
         if _annotation(deployment, labels.ACCEPTED) != previous.id:
             self._note_accepted(deployment, previous.id)
         port = _port_in(deployment["spec"]["template"])
-        self._ensure_port(attempt, port)
-        return Observation(Phase.READY, address=f"http://{_name(attempt)}:{port}")
+        self._exposed.ensure_port(attempt, port)
+        return Observation(Phase.READY, address=f"http://{name_of(attempt)}:{port}")
 
     def _without_deployment(
         self, attempt: StageRun, previous: ServiceVersion | None
     ) -> Observation:
         if previous is not None:
             return Observation(Phase.FAILED, reason="its Deployment was deleted")
-        left = self._delete_service(attempt)
+        left = self._exposed.delete(attempt)
         if any(_is_of(pod, attempt) for pod in self._view(attempt.run).pods()):
             return Observation(Phase.RUNNING)
         return Observation(Phase.ABSENT, reason=f"{left}; it was left alone" if left else "")
-
-    # -- the Service --------------------------------------------------------------------------
-
-    def _ensure_service(self, attempt: StageRun, port: int) -> Found:
-        """Return the Service, created with that port where there is none; another port stays."""
-        path = paths.service(self._namespace, _name(attempt))
-        try:
-            found = self._client.get(path)
-        except NotFound:
-            try:
-                body = build_service(attempt, port)
-                return self._client.create(paths.services(self._namespace), body)
-            except AlreadyExists:
-                found = self._client.get(path)
-        labels.require_ours(found, _identity(attempt))
-        return found
-
-    def _ensure_port(self, attempt: StageRun, port: int) -> None:
-        path = paths.service(self._namespace, _name(attempt))
-        found = self._ensure_service(attempt, port)
-        if found["spec"]["ports"][0]["port"] != port:
-            found["spec"]["ports"] = build_service(attempt, port)["spec"]["ports"]
-            self._client.replace(path, found)
-
-    def _delete_service(self, attempt: StageRun) -> str:
-        """Delete the Service if it is ours; return what is there instead."""
-        path = paths.service(self._namespace, _name(attempt))
-        try:
-            found = self._client.get(path)
-            if not labels.are_borne(found, _identity(attempt)):
-                return labels.describe_foreign(found)
-            self._client.delete(path, uid=str(found["metadata"]["uid"]))
-        except NotFound:
-            pass
-        return ""
 
     # -- reading and writing --------------------------------------------------------------------
 
     def _known(self, attempt: StageRun) -> Found | None:
         """Return the Deployment; that there is none is believed of the API server alone."""
         for each in self._watched.objects():
-            if each["metadata"]["name"] == _name(attempt):
+            if each["metadata"]["name"] == name_of(attempt):
                 return each
-        found = self._get(_name(attempt))
+        found = self._get(name_of(attempt))
         if found is not None and labels.is_ours(found):
             self._watched.learn(found)
         return found
@@ -302,14 +268,6 @@ def accepted_version(deployment: Found) -> ServiceVersion | None:
     template = deployment["spec"]["template"]
     accepted = _annotation(deployment, labels.ACCEPTED)
     return _version_in(template) if accepted and accepted == _version_of(deployment) else None
-
-
-def _name(attempt: StageRun) -> str:
-    return service_name(attempt.project, attempt.stage)
-
-
-def _identity(attempt: StageRun) -> dict[str, str]:
-    return {labels.PROJECT: attempt.project, labels.STAGE: attempt.stage}
 
 
 def _annotation(found: Found, key: str) -> str:
