@@ -70,7 +70,16 @@ class ConfigError(UsageError):
 
 
 class SourceError(UsageError):
-    """The Git repository cannot be read: missing, no such branch or commit, no permission."""
+    """The Git repository cannot be read: missing, no such branch or commit, no permission.
+
+    Attributes:
+        temporary: True where another try later may succeed (a server that does not answer); False
+            where somebody has to change something first.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", temporary: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.temporary = temporary
 
 
 class RunNotFound(BodyworkError):

@@ -22,7 +22,6 @@ SETTINGS = (
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
     "core.fsync=none",  # the clone does not outlive this process
-    "core.autocrlf=false",
     "core.logAllRefUpdates=false",
     "submodule.recurse=false",
     "fetch.recurseSubmodules=false",
@@ -47,7 +46,7 @@ _KEPT = (
     "GIT_SSL_KEY",
     "GIT_SSL_VERSION",
 )
-_UNPRINTABLE = r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+_UNPRINTABLE = r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
 _LONGEST = 2000
 _TAIL = 200
 
@@ -194,7 +193,10 @@ def _read_chunks(process: subprocess.Popen[bytes], deadline: float) -> Iterator[
 
 
 def _clean(raw: bytes) -> str:
-    """Keep what a progress line came to, and nothing that could steer a terminal: a server
-    writes part of this."""
-    text = raw.rstrip(b"\r").rpartition(b"\r")[2].decode("utf-8", "replace")
-    return re.sub(_UNPRINTABLE, "", text).rstrip()[:_LONGEST]
+    """Keep what a progress line came to; a server writes part of this."""
+    return clean_text(raw.rstrip(b"\r").rpartition(b"\r")[2])
+
+
+def clean_text(raw: bytes) -> str:
+    """Return foreign text (a server's line, a file's name) without what could steer a terminal."""
+    return re.sub(_UNPRINTABLE, "", raw.decode("utf-8", "replace")).rstrip()[:_LONGEST]

@@ -51,6 +51,13 @@ class Repository:
     user: str = field(default="", repr=False)
     password: str = field(default="", repr=False)
 
+    @property
+    def folder(self) -> str:
+        """The folder of a repository of this machine; "" for one that is elsewhere."""
+        if self.kind != "file":
+            return ""
+        return os.fsdecode(_unescape(os.fsencode(self.url.removeprefix("file://"))))
+
 
 def parse_repository(text: str) -> Repository:
     """Understand what the user gave.
@@ -190,5 +197,8 @@ def _parse_credentials(userinfo: str, shown: str) -> tuple[str, str]:
 
 
 def _decode(text: str) -> str:
-    raw = re.sub(_PERCENT, lambda match: bytes([int(match[1], 16)]), text.encode("utf-8"))
-    return raw.decode("utf-8", "replace")
+    return _unescape(text.encode("utf-8")).decode("utf-8", "replace")
+
+
+def _unescape(raw: bytes) -> bytes:
+    return re.sub(_PERCENT, lambda match: bytes([int(match[1], 16)]), raw)

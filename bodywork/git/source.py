@@ -3,15 +3,22 @@
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from bodywork.errors import SourceError
 from bodywork.git import reference as references
 from bodywork.git.command import Ended, Git, GitTimeout, build_environment
+from bodywork.git.folder import inspect_folder, list_references
+from bodywork.git.missing import explain_reference, explain_repository
 from bodywork.git.repository import parse_repository, redact
+from bodywork.git.rules import NO_REFERENCE, NO_REPOSITORY
 from bodywork.git.temporary import private_folder, remove_tree, temporary_root
 from bodywork.git.translate import (
     Wanted,
+    find_rule,
+    is_chatter,
+    is_complaint,
     refuses_ids,
     translate,
     translate_no_commit,
@@ -25,7 +32,9 @@ _GIT_FOLDER = "git"
 _GIT = f"--git-dir={_GIT_FOLDER}"
 _ALL = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 _NO_MATCH = 2  # `git ls-remote --exit-code`: the server answered, and has none of these
+_AS_COMMITTED = "core.autocrlf=false"
 _SHA256_DIGITS = 64
+_MOST_REFERENCES = 10_000
 _HEADER_WORDS = 3  # `git cat-file --batch`: id, type, size; "NAME missing" has two
 
 
@@ -64,6 +73,7 @@ class GitSource:
             parse_repository(repository),
             references.check_reference(reference),
             references.check_commit(commit) if commit else "",
+            self._environment,
         )
         root = self._temporary or temporary_root(self._environment)
         with private_folder(root) as folder:
@@ -72,7 +82,7 @@ class GitSource:
                 folder,
                 build_environment(self._environment) | transport.environment,
                 time.monotonic() + self._time_limit,
-                transport.settings,
+                (_AS_COMMITTED, *transport.settings),
             )
             fetch = _Fetch(git, wanted, transport, say, self._progress)
             try:
@@ -98,6 +108,7 @@ class _Fetch:
         self.transport = transport
         self.say = say
         self.progress = progress
+        self.fixed = references.is_commit(wanted.reference)
 
     def checkout(self) -> Checkout:
         """Fetch, read what was fetched, and forget the clone."""
@@ -121,6 +132,8 @@ class _Fetch:
         for secret in (folder / ".git", *self.transport.files):
             secret.unlink(missing_ok=True)
         repository = self.wanted.repository
+        here = repository.folder
+        tree = inspect_folder(here, self.wanted.environment) if here else None
         return Checkout(
             repository.text,
             self.wanted.reference,
@@ -128,6 +141,8 @@ class _Fetch:
             folder,
             trees,
             local=repository.kind == "file",
+            fixed=self.fixed,
+            note=tree.note(commit, self.wanted.reference) if tree else "",
         )
 
     def _clone(self) -> None:
@@ -144,7 +159,9 @@ class _Fetch:
             beside=("version",),
         )
         if ended.code:
-            raise translate(ended.lines, self.wanted)
+            raise self._failure(ended)
+        # Of a branch, a clone's HEAD is the name; of a tag, it is the commit.
+        self.fixed = not (self.git.folder / _GIT_FOLDER / "HEAD").read_bytes().startswith(b"ref:")
 
     def _is_on_server(self) -> bool:
         """Say whether a branch or tag has this name, which could also begin a commit's id."""
@@ -152,7 +169,7 @@ class _Fetch:
         arguments = ("--exit-code", *self.transport.options, "--", self.wanted.repository.url)
         ended = self.git.run("ls-remote", *arguments, *names, say=lambda _: None)
         if ended.code not in {0, _NO_MATCH}:
-            raise translate(ended.lines, self.wanted)
+            raise self._failure(ended)
         return ended.code == 0
 
     def _fetch_commit(self, commit: str) -> None:
@@ -162,15 +179,16 @@ class _Fetch:
         if ended.code and refuses_ids(ended.lines):
             ended = self._fetch(*_ALL, shallow=False)
         if ended.code:
-            raise translate(ended.lines, self.wanted)
+            raise self._failure(ended)
         self._check_out(commit)
 
     def _fetch_abbreviated(self) -> None:
         """Fetch everything: only who has all commits can tell which one an abbreviation means."""
+        self.fixed = True
         self._init("sha1")
         ended = self._fetch(*_ALL, shallow=False)
         if ended.code:
-            raise translate(ended.lines, self.wanted)
+            raise self._failure(ended)
         name = f"{self.wanted.reference}^{{commit}}"
         found = self.git.read(_GIT, "rev-parse", "--verify", "--quiet", name)
         if not found:
@@ -201,6 +219,8 @@ class _Fetch:
         raw = self.git.read(_GIT, "cat-file", "--batch", given=wanted)
         header, _, rest = raw.partition(b"\n")
         if len(header.split(b" ")) != _HEADER_WORDS:
+            if self.wanted.reference == "HEAD" and not self.wanted.commit:
+                raise explain_reference(self.wanted, self._list_references())
             raise translate_no_commit(self.wanted)
         identifier, _, size = header.split(b" ")
         tree_header, _, tree = rest[int(size) + 1 :].partition(b"\n")
@@ -213,10 +233,53 @@ class _Fetch:
     def _must_run(self, *arguments: str) -> None:
         ended = self._run(*arguments)
         if ended.code:
-            raise translate(ended.lines, self.wanted)
+            raise self._failure(ended)
 
     def _run(self, *arguments: str, beside: tuple[str, ...] = ()) -> Ended:
-        return self.git.run(*arguments, say=lambda line: self.say(redact(line)), beside=beside)
+        """Run git and pass its output on, but for complaints that our own error will replace."""
+        held: list[str] = []
+
+        def hear(line: str) -> None:
+            if is_chatter(line):
+                return
+            if is_complaint(line):
+                held.append(line)
+            else:
+                self.say(redact(line))
+
+        ended = self.git.run(*arguments, say=hear, beside=beside)
+        if ended.code == 0 or find_rule(ended.lines) is None:
+            for line in filter(None, held):
+                self.say(redact(line))
+        return ended
+
+    def _failure(self, ended: Ended) -> SourceError:
+        rule = find_rule(ended.lines)
+        if rule is NO_REFERENCE:
+            return explain_reference(self.wanted, self._list_references())
+        if rule is NO_REPOSITORY:
+            return explain_repository(self.wanted)
+        return translate(ended.lines, self.wanted)
+
+    def _list_references(self) -> Sequence[str] | None:
+        """Return the full names of what the repository has; None where it does not say."""
+        repository = self.wanted.repository
+        here = repository.folder
+        if here and (names := list_references(here, self.wanted.environment)):
+            return names
+        lines: list[str] = []
+
+        def hear(line: str) -> None:
+            if len(lines) < _MOST_REFERENCES:
+                lines.append(line)
+
+        options = ("--refs", "--heads", "--tags", *self.transport.options)
+        try:
+            ended = self.git.run("ls-remote", *options, "--", repository.url, say=hear)
+        except GitTimeout:
+            return None
+        rows = (line.partition("\t") for line in lines)
+        return None if ended.code else [name for _, tab, name in rows if tab]
 
 
 def _parse_tree(raw: bytes, width: int) -> dict[str, str]:

@@ -12,9 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bodywork.errors import SourceError
+from bodywork.git.pod import KEY_VARIABLE, KNOWN_HOSTS_VARIABLE, build_secret_command, is_pod
 
-KEY_VARIABLE = "BODYWORK_GITHUB_SSH_PRIVATE_KEY"
-KNOWN_HOSTS_VARIABLE = "BODYWORK_SSH_KNOWN_HOSTS"
 KEY_FILE, KNOWN_HOSTS_FILE = "key", "known_hosts"
 
 _SHIPPED = Path(__file__).with_name("known_hosts")
@@ -47,11 +46,21 @@ def build_ssh_command(environment: Mapping[str, str], folder: Path) -> str:
     for option in (*_OPTIONS, f"UserKnownHostsFile={_known_hosts(environment, folder)}"):
         words += ["-o", option]
     if environment.get(KEY_VARIABLE, "").strip():
-        path = _write(folder / KEY_FILE, repair_key(environment[KEY_VARIABLE]))
+        path = _write(folder / KEY_FILE, _repaired_key(environment))
         for option in _OWN_KEY:
             words += ["-o", option]
         words += ["-i", str(path)]
     return " ".join(map(_quote_for_shell, words))
+
+
+def _repaired_key(environment: Mapping[str, str]) -> str:
+    try:
+        return repair_key(environment[KEY_VARIABLE])
+    except SourceError as error:
+        if not is_pod(environment):
+            raise
+        command = build_secret_command(environment, KEY_VARIABLE, "FILE")
+        raise SourceError(error.message, hint=f"{error.hint}; store it: {command}") from None
 
 
 def repair_key(text: str) -> str:

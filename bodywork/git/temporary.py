@@ -6,6 +6,7 @@ was killed, and is removed by the next that comes along.
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import stat
@@ -37,6 +38,7 @@ def private_folder(root: Path) -> Iterator[Path]:
         raise SourceError(
             f"no temporary folder can be made in {root}: {error.strerror}",
             hint="set TMPDIR to a folder that you can write to and that has room",
+            temporary=error.errno in (errno.ENOSPC, errno.EDQUOT),
         ) from None
     try:
         yield folder

@@ -40,7 +40,7 @@ def build_transport(
 ) -> Transport:
     """Return the way to this repository; what ssh needs is written into the private folder."""
     if repository.kind == "file":
-        return Transport(options=(_UPLOAD_PACK,) if _is_foreign(repository.url) else ())
+        return Transport(options=(_UPLOAD_PACK,) if _is_foreign(repository.folder) else ())
     if repository.kind == "ssh":
         command = build_ssh_command(environment, folder)
         return Transport(
@@ -59,9 +59,8 @@ def build_transport(
     )
 
 
-def _is_foreign(url: str) -> bool:
+def _is_foreign(folder: str) -> bool:
     """Say whether another user owns the folder or its .git (which may be a file or a link)."""
-    folder = url.removeprefix("file://").replace("%25", "%")
     user = os.geteuid()
     try:
         return os.stat(folder).st_uid != user or os.stat(f"{folder}/.git").st_uid != user

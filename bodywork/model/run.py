@@ -58,6 +58,9 @@ class Checkout:
         folder: the work tree.
         trees: Git's tree id of each top-level folder.
         local: whether the repository is a folder of this machine, which others cannot reach.
+        fixed: whether the reference is known to be a tag or a commit, which does not move on.
+        note: what the user should know of the repository beside the commit, such as changes that
+            are not committed; "" for nothing.
     """
 
     repository: str
@@ -66,6 +69,8 @@ class Checkout:
     folder: Path
     trees: dict[str, str]
     local: bool = False
+    fixed: bool = False
+    note: str = ""
 
 
 class Phase(StrEnum):

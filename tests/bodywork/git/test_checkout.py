@@ -1,6 +1,7 @@
 """Checking out from a repository of this machine, with the real git."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -73,13 +74,22 @@ def test_a_commit_outlives_its_branch(take: Take, tmp_path: Path) -> None:
 
 
 def test_a_server_that_gives_no_commits_by_id_is_asked_for_its_branches(
-    take: Take, projects: Projects, environment: dict[str, str]
+    take: Take, projects: Projects, environment: dict[str, str], tmp_path: Path
 ) -> None:
     # The first version of git's protocol is the one that refuses ids.
     Path(environment["HOME"], ".gitconfig").write_text("[protocol]\n\tversion = 0\n")
-    taken = take(projects.public, "main", projects.commits["middle"])
+    (tmp_path / "git").write_text(
+        f'#!/bin/sh\necho "$@" >> {tmp_path}/commands\nexec {shutil.which("git")} "$@"\n'
+    )
+    (tmp_path / "git").chmod(0o755)
+    path = f"{tmp_path}:{environment['PATH']}"
+    taken = take(projects.public, "main", projects.commits["middle"], PATH=path)
     assert taken.checkout.commit == projects.commits["middle"]
-    assert any("unadvertised object" in line for line in taken.said)
+    commands = (tmp_path / "commands").read_text().splitlines()
+    first, second = (line for line in commands if " fetch " in line)
+    assert first.endswith(projects.commits["middle"])
+    assert "+refs/heads/*:refs/heads/*" in second
+    assert not any("unadvertised object" in line for line in taken.said)
 
 
 def test_a_repository_of_sha256_ids_is_fine(take: Take, tmp_path: Path) -> None:
