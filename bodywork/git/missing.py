@@ -3,7 +3,7 @@
 import os
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bodywork.errors import SourceError
 from bodywork.git.folder import SHORT, find_root, inspect_folder
@@ -123,19 +123,26 @@ def _hint_at_nothing(wanted: Wanted) -> str:
 
 def find_near(wanted: str, names: Sequence[str]) -> str:
     """Return the name that was probably meant: "" where none is near."""
-    bare = re.sub(_PREFIXES, "", wanted, count=1).casefold()
-    for name in names:
-        if re.sub(_PREFIXES, "", name, count=1).casefold() == bare:
-            return name
-    if bare in _DEFAULTS:
+    bare = _bare(wanted)
+    last = bare.rpartition("/")[2]
+    alike: Sequence[Callable[[str], bool]] = (
+        lambda name: _bare(name) == bare,
+        lambda name: bare in _DEFAULTS and name in _DEFAULTS,
+        lambda name: _bare(name).rpartition("/")[2] == last,
+    )
+    for is_alike in alike:
         for name in names:
-            if name in _DEFAULTS:
+            if is_alike(name):
                 return name
     import difflib  # late: it is needed in this one case
 
     folded = {name.casefold(): name for name in reversed(names)}
     near = difflib.get_close_matches(bare, folded, n=1, cutoff=_ALIKE)
     return folded[near[0]] if near else ""
+
+
+def _bare(name: str) -> str:
+    return re.sub(_PREFIXES, "", name, count=1).casefold()
 
 
 def _short(reference: str) -> str:

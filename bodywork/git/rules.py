@@ -36,7 +36,7 @@ NO_COMMIT = Rule(
     r"not our ref|unadvertised object|non-commit|not a tree|bad object|invalid object name",
     "there is no commit {commit} in {text}",
     "was it pushed? `git branch --remotes --contains COMMIT` in your clone tells",
-    local_hint="`git -C {folder} log --all --oneline` lists its commits",
+    local_hint="`git -C {folder} log --all --oneline` lists them",
 )
 NO_REFERENCE = Rule(
     r"Remote branch .* not found in upstream|[Cc]ouldn't find remote ref",

@@ -203,7 +203,8 @@ class _Fetch:
         self._must_run("init", "--quiet", "--template=", *form, *places)
 
     def _fetch(self, *names: str, shallow: bool) -> Ended:
-        options = ("--depth=1", "--no-tags") if shallow else ("--no-tags",)
+        # The clone's own HEAD is a branch that the repository may have: git would keep it as it is.
+        options = ("--depth=1", "--no-tags") if shallow else ("--no-tags", "--update-head-ok")
         url = self.wanted.repository.url
         return self._run(_GIT, "fetch", *options, *self._options(), "--", url, *names)
 

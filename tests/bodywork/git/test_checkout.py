@@ -48,6 +48,17 @@ def test_a_commit_can_be_named_by_its_id_or_the_beginning_of_it(
     assert taken.files["train/main.py"] == "print(1)\n"
 
 
+def test_a_commit_is_found_by_its_beginning_whatever_the_default_branch(
+    take: Take, tmp_path: Path
+) -> None:
+    # `git init` makes HEAD a branch of that name, which a fetch does not touch by itself.
+    ids = make_project(tmp_path / "project")
+    for name in ("master", "trunk"):
+        git(tmp_path / "project", "branch", name)
+    taken = take(tmp_path / "project", ids["first"][:8])
+    assert taken.checkout.commit == ids["first"]
+
+
 def test_a_branch_that_looks_like_an_id_is_a_branch(take: Take, tmp_path: Path) -> None:
     ids = make_project(tmp_path / "project")
     git(tmp_path / "project", "branch", "abcdef12", ids["first"])
