@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from bodywork.cli import wiring
+from bodywork.cli.heads import log_kept_commit
 from bodywork.model.names import RunName
 from bodywork.model.run import LogLine, StageRun
 from bodywork.model.stage import Stage
 from bodywork.model.workflow import Workflow as Project
 from bodywork.workflow import lifecycle
+from bodywork.workflow.context import LOG
 from bodywork.workflow.hooks import as_hook, hook, load_hooks
 from bodywork.workflow.progress import Request
 from bodywork.workflow.record import parse_progress
@@ -123,9 +125,11 @@ class Workflow:
         found = wiring.checkpoints(self._place.store)
         place = {} if run else {"repository": self._shown, "reference": self._branch}
         chosen = select_run(found, run=run, **place)
+        before = parse_progress(chosen.data)
+        if not branch and commit in ("", before.commit):
+            log_kept_commit(before)
         if not needs_new_record(chosen, reference=branch, commit=commit, stage=from_stage):
             return self._control(None, RunName(chosen.id), take_over=take_over)
-        before = parse_progress(chosen.data)
         request = continue_request(before, reference=branch, commit=commit, from_stage=from_stage)
         unfinished = None if chosen.state in lifecycle.TERMINAL else RunName(chosen.id)
         return self._control(request, None, ends=unfinished)
@@ -179,7 +183,9 @@ class Workflow:
                 run = controller.begin(request)
             if run is None:
                 raise ValueError("either a request or a run")
-            controller.execute(run, take_over=take_over)
+            verdict = parse_progress(controller.execute(run, take_over=take_over).data).verdict
+            if verdict and verdict.fault in ("config", "source"):
+                LOG.error("the run could not begin: %s", verdict.reason)
             controller.prune_after_end(self._history)
         return wiring.status_of(self._place, run)
 

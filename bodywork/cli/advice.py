@@ -2,10 +2,14 @@
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from bodywork.cli.contexts import typed_options
 from bodywork.cli.wiring import DEFAULT_NAMESPACE, Place, default_engine
+
+if TYPE_CHECKING:
+    from bodywork.workflow.progress import Progress
 
 
 def command(place: Place, *words: str, environ: Mapping[str, str] = os.environ) -> str:
@@ -18,6 +22,23 @@ def command(place: Place, *words: str, environ: Mapping[str, str] = os.environ) 
     return shlex.join(["bodywork", *words, *where])
 
 
-def resume(place: Place, run: str) -> str:
-    """Return the command that goes on with a run."""
-    return command(place, "workflow", "--resume", f"--run={run}")
+def resume(place: Place, run: str, branch: str = "") -> str:
+    """Return the command that goes on with a run, or continues it with a branch's newest code."""
+    newest = [f"--branch={branch}"] if branch else []
+    return command(place, "workflow", "--resume", f"--run={run}", *newest)
+
+
+def after_failure(place: Place, progress: "Progress") -> Iterator[str]:
+    """Yield how a run that failed is tried again: with its own code, and with its branch's."""
+    from bodywork.cli.heads import find_head
+
+    run, request = progress.run, progress.request
+    if not progress.commit:
+        yield f"try again: {resume(place, run)}"
+        return
+    yield f"the same code again: {resume(place, run)}"
+    if not progress.fixed:
+        head = find_head(request.repository, request.reference, progress.commit)
+        newer = f" ({head.describe_newer()})" if head and head.newer else ""
+        newest = resume(place, run, request.reference)
+        yield f"with the code of {request.reference} as it is now{newer}: {newest}"

@@ -7,8 +7,9 @@ whatever happened, goes on where the last one stopped.
 import os
 from dataclasses import dataclass, replace
 
+from bodywork.cli import advice
 from bodywork.cli.wiring import Place, checkpoints, load_run, redacted
-from bodywork.errors import UsageError
+from bodywork.errors import RunNotFound, UsageError
 from bodywork.model.names import GIVEN_LENGTH, RunName, problem_with_label, retry_name
 from bodywork.workflow import lifecycle
 from bodywork.workflow.progress import Progress, Request
@@ -21,6 +22,8 @@ from bodywork.workflow.resume import (
     select_run,
 )
 from statemachine.checkpoint import Checkpoint
+
+_ARGUMENTS = ("GIT_REPO_URL", "GIT_REPO_BRANCH")
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +197,27 @@ def _find(place: Place, order: Order) -> Checkpoint:
     if order.run:
         return load_run(place, order.run)
     shown = redacted(order.git_repo_url)
-    found = checkpoints(place.store)
-    return select_run(found, repository=shown, reference=order.git_repo_branch)
+    found = list(checkpoints(place.store))
+    try:
+        return select_run(found, repository=shown, reference=order.git_repo_branch)
+    except RunNotFound as error:
+        last = last_run(found, shown, order.git_repo_branch)
+        raise RunNotFound(error.message, hint=_hint_to_begin(place, order, last)) from None
+
+
+def _hint_to_begin(place: Place, order: Order, last: Checkpoint | None) -> str:
+    """Return how the last run ended, and the command that begins a new one."""
+    request = parse_progress(last.data).request if last else None
+    where = (order.git_repo_url, order.git_repo_branch)
+    if request:
+        where = (request.repository, request.reference)
+    words = ["GIT_REPO_URL" if "***" in where[0] else where[0], where[1]]
+    words = [word or name for word, name in zip(words, _ARGUMENTS, strict=True)]
+    begin = advice.command(place, "workflow", *words)
+    if last is None:
+        return f"there is no run of it yet; begin one: {begin}"
+    ended = "succeeded" if last.state == lifecycle.SUCCEEDED else f"was {last.state}"
+    return f"the last run, {last.id}, {ended}; a new one: {begin}"
 
 
 def absolute(repository: str) -> str:

@@ -61,7 +61,8 @@ def doctor(
 
     On a cluster: whether it can be reached, its version, the namespace, your rights there, and
     whether the image starts; with --engine local, this machine. PROJECT is the folder of a project,
-    whose secrets and image are checked too. Whatever is amiss comes with what to do about it.
+    whose secrets, image and Git repository are checked too. Whatever is amiss comes with what to
+    do about it.
 
     Nothing is changed; a pod that was started is removed.
     """
@@ -97,9 +98,12 @@ def _require_sound(namespace: str, project: Path | None) -> None:
 
 def _checks(engine: str, namespace: str, project: Path | None, needs: "Needs") -> "Iterator[Check]":
     """Yield all checks of the place, and first that of the project."""
+    from bodywork.git.doctor import examine_repository
+
     if project is not None:
         verdict, needs = _read_project(project, needs)
         yield verdict
+        yield examine_repository(str(project))
     if engine == "kubernetes":
         yield from _examine_cluster(namespace, needs)
         return

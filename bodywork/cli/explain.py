@@ -36,14 +36,19 @@ def render_runs(statuses: Sequence[RunStatus], now: datetime, width: int | None)
     return render_table(("RUN", "STATE", "STEP", "STARTED", "TOOK"), rows, width)
 
 
-def render_run(status: RunStatus, now: datetime, advise: Advise, width: int | None) -> str:
-    """Return all about one run: what, where it stands, why it failed, what to do next."""
+def render_run(
+    status: RunStatus, now: datetime, advise: Advise, width: int | None, newer: str = ""
+) -> str:
+    """Return all about one run: what, where it stands, why it failed, what to do next.
+
+    `newer` says how many commits its branch has got since, where that is known.
+    """
     parts = [
         _head(status, now),
         render_stages(status, now, width),
         _why(status),
         _rolled_back(status),
-        _next(status, advise),
+        _next(status, advise, newer),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -171,11 +176,11 @@ def _restoration(stage: StageStatus) -> str:
     return f"  {stage.name} {words[stage.restoration]}{reason}{hint}"
 
 
-def _next(status: RunStatus, advise: Advise) -> str:
-    return "\n".join(["Next:", *(f"  {line}" for line in _advice(status, advise))])
+def _next(status: RunStatus, advise: Advise, newer: str) -> str:
+    return "\n".join(["Next:", *(f"  {line}" for line in _advice(status, advise, newer))])
 
 
-def _advice(status: RunStatus, advise: Advise) -> Iterator[str]:
+def _advice(status: RunStatus, advise: Advise, newer: str) -> Iterator[str]:
     resume = advise("workflow", "--resume", f"--run={status.run}")
     if status.state == lifecycle.SUCCEEDED:
         if any(stage.type == "service" for stage in status.stages):
@@ -184,10 +189,21 @@ def _advice(status: RunStatus, advise: Advise) -> Iterator[str]:
     elif status.ended:
         if status.verdict and status.verdict.stage:
             yield advise("logs", status.run, status.verdict.stage)
-        yield f"{resume}   # run again what failed"
+        yield from _after_failure(status, advise, newer)
     elif describe_state(status) == "interrupted":
         yield f"{resume}   # go on"
         yield f"{advise('cancel', status.run)}   # or end it"
     else:
         yield advise("logs", status.run, "--follow")
         yield f"{advise('cancel', status.run)}   # end it"
+
+
+def _after_failure(status: RunStatus, advise: Advise, newer: str) -> Iterator[str]:
+    resume = ("workflow", "--resume", f"--run={status.run}")
+    if not status.commit:
+        yield f"{advise(*resume)}   # try again"
+        return
+    yield f"{advise(*resume)}   # the same code again"
+    if not status.fixed:
+        branch = status.reference
+        yield f"{advise(*resume, f'--branch={branch}')}   # {branch} as it is now{newer}"

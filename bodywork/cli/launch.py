@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from bodywork.cli import advice, exits
 from bodywork.cli.choice import Choice, Order
 from bodywork.cli.conclusion import describe_end, describe_leftovers
+from bodywork.cli.heads import log_kept_commit
 from bodywork.cli.logs import log_to
 from bodywork.cli.overtaken import newest_record, report_take_over
 from bodywork.cli.reporter import ConsoleReporter
@@ -155,6 +156,9 @@ def _greet(place: Place, choice: Choice) -> None:
             place.engine_name,
             place.namespace,
         )
+    earlier = choice.progress
+    if earlier and (choice.request is None or choice.request.commit == earlier.commit):
+        log_kept_commit(earlier)
 
 
 def _record(place: Place, controller: "Controller", order: Order, choice: Choice) -> str:
@@ -236,7 +240,7 @@ def _tell_end(place: Place, last: "Checkpoint") -> None:
     hints = [end.hint]
     if last.state != lifecycle.CANCELLED and code_of(last) != exits.USAGE:
         hints.append(f"what went wrong: {advice.command(place, 'status', last.id)}")
-        hints.append(f"run again what failed: {advice.resume(place, last.id)}")
+        hints += advice.after_failure(place, parse_progress(last.data))
     exits.tell(end.text, *hints, label=end.label)
     tell_leftovers(last)
 

@@ -2,21 +2,27 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bodywork.cli.choice import Choice, Order
+from bodywork.cli.exits import tell
+from bodywork.cli.heads import find_head, find_note
 from bodywork.cli.render import render_json, render_table
 from bodywork.cli.show import screen_width
 from bodywork.cli.wiring import Place, open_source
 from bodywork.model.names import StageName
+from bodywork.model.run import short_commit
 from bodywork.model.stage import Service
 from bodywork.model.workflow import Workflow
 from bodywork.workflow import lifecycle
 from bodywork.workflow.plan import Earlier, plan_stages
 from bodywork.workflow.progress import Progress, Request, StageProgress
 from bodywork.workflow.rollback import to_restore
+
+if TYPE_CHECKING:
+    from bodywork.git.folder import Head
 
 SCHEMA = 1
 
@@ -31,8 +37,66 @@ class Intent:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What an order would do.
+
+    Attributes:
+        run: the run that would be resumed or continued; "" for none.
+        run_commit: the commit that this run used.
+        repository, reference: what was asked for, now or by that run.
+        commit: the commit that would be used; "" where that shows only later.
+        head: where the reference points now, if it is a branch of this machine's repository.
+    """
+
+    intents: list[Intent]
+    run: str
+    run_commit: str
+    repository: str
+    reference: str
+    commit: str
+    head: "Head | None"
+
+    def describe(self) -> str:
+        """Return the run and the code that it would go on with, on one line."""
+        if not self.run_commit:
+            code = f", which had no commit yet; commit {short_commit(self.commit)}"
+            return f"run {self.run}{code if self.commit else ''}"
+        if self.commit != self.run_commit:
+            newer = f", {self.head.describe_newer()}" if self.head and self.head.newer else ""
+            at_head = self.head is None or self.head.commit == self.commit
+            of = f" of {self.reference}" if at_head else ""
+            before = f"run {self.run}, commit {short_commit(self.run_commit)}"
+            return f"{before}; continued with commit {short_commit(self.commit)}{of}{newer}"
+        where = ""
+        if self.head:
+            same = self.head.commit == self.commit
+            where = f" ({self.reference} is there, too)" if same else f" ({self.head.describe()})"
+        return f"run {self.run}, commit {short_commit(self.commit)}{where}"
+
+
 def rehearse(place: Place, order: Order, choice: Choice) -> None:
     """Print what the order would do."""
+    rehearsal = _rehearse(place, order, choice)
+    if rehearsal.commit and not choice.finished:
+        note = find_note(rehearsal.repository, rehearsal.reference, rehearsal.commit)
+        if note:
+            tell(note, label="note")
+    if order.form == "json":
+        click.echo(render_json(_document(rehearsal)))
+        return
+    if rehearsal.run:
+        click.echo(rehearsal.describe())
+    if not rehearsal.intents:
+        click.echo("the run was ended before its source was cloned: it would begin with that")
+        return
+    rows = [
+        (str(each.step or "-"), each.stage, each.action, each.reason) for each in rehearsal.intents
+    ]
+    click.echo(render_table(("STEP", "STAGE", "ACTION", "REASON"), rows, screen_width()))
+
+
+def _rehearse(place: Place, order: Order, choice: Choice) -> Rehearsal:
     earlier = choice.progress
     if choice.finished and earlier:
         intents, commit = list(_kept(earlier)), earlier.commit
@@ -42,22 +106,30 @@ def rehearse(place: Place, order: Order, choice: Choice) -> None:
         intents, commit = _anew(place, order, choice.request, earlier)
     else:
         intents, commit = [], ""
-    run = choice.earlier.id if choice.earlier else None
-    if order.form == "json":
-        click.echo(render_json(_document(run, commit, intents)))
-        return
-    if not intents:
-        click.echo("the run was ended before its source was cloned: it would begin with that")
-        return
-    rows = [(str(each.step or "-"), each.stage, each.action, each.reason) for each in intents]
-    click.echo(render_table(("STEP", "STAGE", "ACTION", "REASON"), rows, screen_width()))
+    request = choice.request or (earlier.request if earlier else None)
+    before = earlier.commit if earlier else ""
+    repository, reference = (request.repository, request.reference) if request else ("", "")
+    return Rehearsal(
+        intents,
+        run=choice.earlier.id if choice.earlier else "",
+        run_commit=before,
+        repository=repository,
+        reference=reference,
+        commit=commit,
+        head=find_head(repository, reference, before or commit),
+    )
 
 
-def _document(run: str | None, commit: str, intents: list[Intent]) -> Mapping[str, Any]:
+def _document(rehearsal: Rehearsal) -> Mapping[str, Any]:
+    head = rehearsal.head
     return {
         "schema": SCHEMA,
-        "run": run,
-        "commit": commit or None,
+        "run": rehearsal.run or None,
+        "run_commit": rehearsal.run_commit or None,
+        "reference": rehearsal.reference or None,
+        "head": head.commit if head else None,
+        "newer": head.newer if head else None,
+        "commit": rehearsal.commit or None,
         "stages": [
             {
                 "step": each.step,
@@ -65,7 +137,7 @@ def _document(run: str | None, commit: str, intents: list[Intent]) -> Mapping[st
                 "action": each.action,
                 "reason": each.reason,
             }
-            for each in intents
+            for each in rehearsal.intents
         ],
     }
 

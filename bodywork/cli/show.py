@@ -10,6 +10,7 @@ from typing import Any
 from bodywork.cli import advice, wiring
 from bodywork.cli.exits import tell
 from bodywork.cli.explain import render_run, render_runs
+from bodywork.cli.heads import find_head
 from bodywork.cli.render import render_json
 from bodywork.cli.wiring import Place
 from bodywork.errors import UsageError
@@ -44,8 +45,13 @@ class View:
         found = wiring.status_of(self.place, self.run)
         self.ended = found.ended
         if self.form == "table":
-            return render_run(found, datetime.now(UTC), self._advise, screen_width())
+            newer = self._newer(found) if found.ended else ""
+            return render_run(found, datetime.now(UTC), self._advise, screen_width(), newer)
         return self._data(document(found))
+
+    def _newer(self, status: RunStatus) -> str:
+        head = find_head(status.repository, status.reference, status.commit)
+        return f", {head.describe_newer()}" if head and head.newer else ""
 
     def _all(self) -> str:
         found = list(wiring.list_statuses(self.place, self._unreadable))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bodywork.cli import options
-from bodywork.cli.exits import SUCCESS, USAGE, Ended
+from bodywork.cli.exits import SUCCESS, USAGE, Ended, tell
 
 if TYPE_CHECKING:
     from bodywork.errors import Problem
@@ -42,7 +42,17 @@ def validate(path: Path, form: str) -> None:
     problems = list(check_project(path))
     errors = sum(not problem.warning for problem in problems)
     click.echo(_as_json(problems) if form == "json" else _as_text(path, problems, errors))
+    if form != "json" and (note := _find_uncommitted(path)):
+        tell(note, label="note")
     raise Ended(USAGE if errors else SUCCESS)
+
+
+def _find_uncommitted(path: Path) -> str:
+    """Return a note on files that are not committed: what was checked is not what would run."""
+    from bodywork.git.folder import inspect_folder
+
+    tree = inspect_folder(str(path.absolute()))
+    return tree.warning() if tree else ""
 
 
 def _as_text(path: Path, problems: "list[Problem]", errors: int) -> str:

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bodywork.errors import SourceError
-from bodywork.git.command import Git, GitTimeout, build_environment, clean_text
+from bodywork.git.command import Ended, Git, GitTimeout, build_environment, clean_text
 from bodywork.git.reference import check_reference, is_commit
 from bodywork.git.repository import parse_repository
+from bodywork.model.run import short_commit
 
 SECONDS = 5.0
 """How long git may look; a run does not wait for it any longer."""
-SHORT = 7
-"""Digits of a commit's id, for people."""
 _SHOWN, _LONGEST_NAME = 3, 60
 _STATUS = (
     *("status", "--porcelain=v2", "-z", "--branch", "--no-ahead-behind", "--no-renames"),
@@ -59,9 +58,18 @@ class WorkTree:
         where = f"is on branch {self.branch} and " if self.branch not in ("", reference) else ""
         of = f" of {reference}" if where else ""
         return (
-            f"{self.folder} {where}has changes that are not committed "
-            f"({self.describe_changed()}); the run uses commit {commit[:SHORT]}{of}"
+            f"{self.folder} {where}{self._describe_uncommitted()}; "
+            f"the run uses commit {short_commit(commit)}{of}"
         )
+
+    def warning(self) -> str:
+        """Return what a user should know before a run; "" where all is committed."""
+        if not self.changed:
+            return ""
+        return f"{self.folder} {self._describe_uncommitted()}; a run uses what is committed"
+
+    def _describe_uncommitted(self) -> str:
+        return f"has changes that are not committed ({self.describe_changed()})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +81,13 @@ class Head:
     newer: int
 
     def describe(self) -> str:
-        """Return it in a few words."""
-        commits = "commit" if self.newer == 1 else "commits"
-        newer = f", {self.newer} {commits} newer" if self.newer else ""
-        return f"{self.branch} is at {self.commit[:SHORT]}{newer}"
+        """Return where it points, in a few words."""
+        newer = f", {self.describe_newer()}" if self.newer else ""
+        return f"{self.branch} is at {short_commit(self.commit)}{newer}"
+
+    def describe_newer(self) -> str:
+        """Return the number of newer commits, in words."""
+        return f"{self.newer} {'commit' if self.newer == 1 else 'commits'} newer"
 
 
 def inspect_folder(
@@ -125,6 +136,15 @@ def list_references(folder: str, environment: Mapping[str, str]) -> list[str]:
     except (GitTimeout, SourceError):
         return []
     return [clean_text(line) for line in raw.splitlines()]
+
+
+def ask_git(folder: str, environment: Mapping[str, str]) -> Ended | None:
+    """Return how git answers to whether a repository is bare; None where there is no answer."""
+    try:
+        git = _git(folder, environment, SECONDS)
+        return git.run("-C", folder, "rev-parse", "--is-bare-repository", say=lambda _: None)
+    except (GitTimeout, SourceError):
+        return None
 
 
 def find_root(folder: str) -> str:

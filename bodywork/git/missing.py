@@ -6,9 +6,10 @@ import shlex
 from collections.abc import Callable, Sequence
 
 from bodywork.errors import SourceError
-from bodywork.git.folder import SHORT, find_root, inspect_folder
+from bodywork.git.folder import find_root, inspect_folder
 from bodywork.git.rules import NO_REFERENCE, NO_REPOSITORY
 from bodywork.git.translate import Wanted, build_error
+from bodywork.model.run import SHORT_COMMIT, short_commit
 
 _LISTED = 8
 _ALIKE = 0.6
@@ -17,7 +18,7 @@ _DEFAULTS = frozenset({"main", "master", "trunk", "default"})
 _PREFIXES = r"(refs/heads/|refs/tags/|heads/|tags/|(refs/)?remotes/[^/]+/|origin/|upstream/)"
 _HEADS, _TAGS, _REMOTES = "refs/heads/", "refs/tags/", "refs/remotes/"
 _A_REPOSITORY = "the folder that has .git in it, or a bare repository"
-_COMMIT_ALL = 'git add . && git commit -m "…"'
+COMMIT_ALL = 'git add . && git commit -m "…"'
 
 
 def explain_repository(wanted: Wanted) -> SourceError:
@@ -56,7 +57,7 @@ def find_fault(folder: str, branch: str = "main") -> tuple[str, str] | None:
         )
     return (
         "the folder has no .git",
-        f"cd {shlex.quote(folder)} && git init -b {shlex.quote(branch)} && {_COMMIT_ALL}",
+        f"cd {shlex.quote(folder)} && git init -b {shlex.quote(branch)} && {COMMIT_ALL}",
     )
 
 
@@ -103,7 +104,7 @@ def _hint_at_names(wanted: Wanted, names: Sequence[str]) -> str:
     few = names[:_LISTED]
     more = f" and {len(names) - len(few)} more" if len(names) > len(few) else ""
     short = re.fullmatch(r"[0-9a-fA-F]{4,6}", wanted.reference)
-    commit = f"a commit needs {SHORT} of its digits at least; " if short else ""
+    commit = f"a commit needs {SHORT_COMMIT} of its digits at least; " if short else ""
     return f"{commit}there is: {', '.join(few)}{more}"
 
 
@@ -116,9 +117,10 @@ def _hint_at_nothing(wanted: Wanted) -> str:
     branch = "main" if wanted.reference == "HEAD" else wanted.reference
     if not tree.commit:
         rename = "" if branch == tree.branch else f" && git branch -m {shlex.quote(branch)}"
-        return f"nothing is committed yet: {_COMMIT_ALL}{rename}"
-    command = f"git -C {shlex.quote(folder)} branch {shlex.quote(branch)} {tree.commit[:SHORT]}"
-    return f"it has no branch; commit {tree.commit[:SHORT]} is checked out: {command}"
+        return f"nothing is committed yet: {COMMIT_ALL}{rename}"
+    commit = short_commit(tree.commit)
+    command = f"git -C {shlex.quote(folder)} branch {shlex.quote(branch)} {commit}"
+    return f"it has no branch; commit {commit} is checked out: {command}"
 
 
 def find_near(wanted: str, names: Sequence[str]) -> str:

@@ -47,6 +47,15 @@ class StageRun:
         }
 
 
+SHORT_COMMIT = 7
+"""Digits of a commit's id that do for people, and for git."""
+
+
+def short_commit(commit: str) -> str:
+    """Return the beginning of a commit's id, for people."""
+    return commit[:SHORT_COMMIT]
+
+
 @dataclass(frozen=True, slots=True)
 class Checkout:
     """A repository's files at one commit, in a folder of this machine.

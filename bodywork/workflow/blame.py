@@ -26,15 +26,23 @@ def record_verdict(context: Context, progress: Progress, verdict: Verdict) -> Pr
 
 
 def blame_error(context: Context, progress: Progress, error: BodyworkError) -> Progress:
-    """Blame what kept the run from beginning: its source, its configuration, the engine."""
+    """Blame what kept the run from beginning: its source, its configuration, the engine.
+
+    What the user gave is answered by the last error of the command line or of the API: its reason
+    is not logged as well.
+    """
     details: tuple[str, ...] = ()
     if isinstance(error, ConfigError):
         for problem in error.problems:
             level = logging.WARNING if problem.warning else logging.ERROR
             LOG.log(level, "%s", describe(problem))
         details = _details(error.problems)
-    verdict = Verdict(_fault(error), error.message, error.hint, details=details)
-    return record_verdict(context, progress, verdict)
+    fault = _fault(error)
+    final = fault == "config" or (isinstance(error, SourceError) and not error.temporary)
+    verdict = Verdict(fault, error.message, error.hint, details=details, final=final)
+    if fault == "engine":
+        return record_verdict(context, progress, verdict)
+    return replace(progress, verdict=verdict)
 
 
 def _fault(error: BodyworkError) -> Fault:
@@ -56,6 +64,7 @@ def blame_stage(context: Context, progress: Progress, name: StageName) -> Progre
         attempt=latest.number,
         exit_code=latest.exit_code,
         tail=latest.tail,
+        final=latest.final,
     )
     if latest.number > 1:
         context.when_saved(

@@ -9,11 +9,12 @@ from dataclasses import replace
 from functools import partial
 
 from bodywork.errors import BodyworkError, UsageError
+from bodywork.model.run import short_commit
 from bodywork.workflow import attempts, blame, lifecycle, rollback
 from bodywork.workflow.context import LOG, Context
 from bodywork.workflow.events import attempt_events, refused_events, restored_events
-from bodywork.workflow.plan import plan_stages
-from bodywork.workflow.progress import Progress, Verdict
+from bodywork.workflow.plan import Earlier, plan_stages
+from bodywork.workflow.progress import Progress, Request, Verdict
 from bodywork.workflow.record import parse_progress, render_progress
 from bodywork.workflow.refusals import REFUSALS, attempt_call
 from statemachine.checkpoint import Checkpoint
@@ -42,15 +43,18 @@ def on_created(context: Context, checkpoint: Checkpoint, progress: Progress) -> 
         with context.source.checkout(
             request.repository, request.reference, request.commit, say=context.report.say
         ) as checkout:
+            if checkout.note:
+                LOG.warning("%s", checkout.note)
+            _log_continued(progress, checkout.commit)
             workflow = context.load_project(checkout)
             context.report.project_known(workflow)
             earlier = context.earlier(request, workflow)
             stages = plan_stages(workflow, earlier, request.from_stage)
             context.engine.publish_source(progress.run, checkout)
-            commit = checkout.commit
+            commit, fixed = checkout.commit, checkout.fixed or _was_fixed(request, earlier)
     except (UsageError, *REFUSALS) as error:
         return _refuse(context, progress, error)
-    known = replace(progress, commit=commit, workflow=workflow, stages=stages)
+    known = replace(progress, commit=commit, workflow=workflow, stages=stages, fixed=fixed)
     return Advance("clone", render_progress(known))
 
 
@@ -230,6 +234,23 @@ def _end(
     release = partial(context.engine.release, progress.run)
     attempt_call("the run's source could not be removed", release, None)
     return Advance(trigger, render_progress(progress), events)
+
+
+def _log_continued(progress: Progress, commit: str) -> None:
+    request = progress.request
+    if not request.continues:
+        return
+    same = commit == request.continued_commit
+    code = f"{'the same' if same else 'now'} commit {short_commit(commit)}"
+    of = "" if same or request.commit else f" of {request.reference}"
+    LOG.info("continuing run %s as run %s: %s%s", request.continues, progress.run, code, of)
+
+
+def _was_fixed(request: Request, earlier: Earlier | None) -> bool:
+    """Say whether the run that is continued knew the same reference not to be a branch."""
+    if earlier is None:
+        return False
+    return earlier.progress.fixed and earlier.progress.request.reference == request.reference
 
 
 def _refuse(context: Context, progress: Progress, error: BodyworkError) -> Advance:

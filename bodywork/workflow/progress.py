@@ -31,6 +31,7 @@ class Request:
         continues: the failed or ended run whose finished stages may be reused.
         origin: the first run of that chain.
         from_stage: run this stage and all after it again.
+        continued_commit: the commit of the run that is continued.
         hooks: `module:function` references given on the command line.
     """
 
@@ -42,6 +43,7 @@ class Request:
     origin: str = ""
     from_stage: str = ""
     hooks: tuple[str, ...] = ()
+    continued_commit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ class Verdict:
 
     Attributes:
         details: more lines, where one does not say it all: each problem of the configuration.
+        final: no retry can mend it; a user has to change something first.
     """
 
     fault: Fault
@@ -127,11 +130,15 @@ class Verdict:
     exit_code: int | None = None
     tail: tuple[str, ...] = ()
     details: tuple[str, ...] = ()
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """All that a run keeps in its checkpoint."""
+    """All that a run keeps in its checkpoint.
+
+    `fixed`: the request's reference is known to be a tag or a commit, which does not move on.
+    """
 
     run: RunName
     request: Request
@@ -140,6 +147,7 @@ class Progress:
     stages: Mapping[StageName, StageProgress] = field(default_factory=dict)
     verdict: Verdict | None = None
     cancelled_by: str = ""
+    fixed: bool = False
 
     @property
     def steps(self) -> int:

@@ -28,6 +28,8 @@ def render_progress(progress: Progress) -> Data:
         data["verdict"] = _plain(progress.verdict)
     if progress.cancelled_by:
         data["cancelled_by"] = progress.cancelled_by
+    if progress.fixed:
+        data["fixed"] = True
     return data
 
 
@@ -51,6 +53,7 @@ def parse_progress(data: Data) -> Progress:
         },
         verdict=_parse_verdict(verdict) if verdict else None,
         cancelled_by=raw.get("cancelled_by", ""),
+        fixed=raw.get("fixed", False),
     )
 
 

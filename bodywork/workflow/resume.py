@@ -34,8 +34,7 @@ def select_run(
         )
     superseded = False
     for each in newest:
-        request = parse_progress(each.data).request
-        if repository not in ("", request.repository) or reference not in ("", request.reference):
+        if not _is_of(parse_progress(each.data).request, repository, reference):
             continue
         if each.state not in lifecycle.TERMINAL:
             return each
@@ -51,7 +50,7 @@ def select_run(
 def last_run(
     checkpoints: Iterable[Checkpoint], repository: str, reference: str
 ) -> Checkpoint | None:
-    """Return the newest run of that repository and reference, however it stands."""
+    """Return the newest run of that repository and reference (any, for ""), however it stands."""
     found = [
         each
         for each in checkpoints
@@ -65,11 +64,12 @@ def may_retry(checkpoint: Checkpoint) -> bool:
     if checkpoint.state not in (lifecycle.FAILED, lifecycle.ROLLED_BACK):
         return False
     verdict = parse_progress(checkpoint.data).verdict
-    return verdict is None or verdict.fault != "config"
+    # Records of earlier versions do not say `final`.
+    return verdict is None or not (verdict.final or verdict.fault == "config")
 
 
 def _is_of(request: Request, repository: str, reference: str) -> bool:
-    return (request.repository, request.reference) == (repository, reference)
+    return repository in ("", request.repository) and reference in ("", request.reference)
 
 
 def needs_new_record(checkpoint: Checkpoint, *, reference: str, commit: str, stage: str) -> bool:
@@ -103,6 +103,7 @@ def continue_request(
         reference=reference or before.reference,
         commit=commit or ("" if reference else progress.commit),
         continues=progress.run,
+        continued_commit=progress.commit,
         origin=before.origin or progress.run,
         from_stage=from_stage,
         hooks=hooks or before.hooks,

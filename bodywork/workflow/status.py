@@ -61,6 +61,7 @@ class RunStatus:
     """A run, as people see it. `step` counts from 1; 0 before the first.
 
     `print` shows it in a few lines, and a notebook as a table.
+    `fixed`: its reference is known not to be a branch.
     """
 
     run: str
@@ -83,6 +84,7 @@ class RunStatus:
     epoch: int
     hooks_due: tuple[str, ...]
     hooks_failed: tuple[str, ...]
+    fixed: bool = False
 
     @property
     def ended(self) -> bool:
@@ -126,6 +128,7 @@ def run_status(checkpoint: Checkpoint, controller: ControllerStatus | None = Non
         epoch=checkpoint.epoch,
         hooks_due=tuple(delivery.hook for delivery in checkpoint.outbox),
         hooks_failed=checkpoint.failed_hooks,
+        fixed=progress.fixed,
     )
 
 
@@ -217,6 +220,7 @@ def _verdict(verdict: Verdict | None) -> Mapping[str, Any] | None:
         "exit_code": verdict.exit_code,
         "tail": list(verdict.tail),
         "details": list(verdict.details),
+        "final": verdict.final,
     }
 
 

@@ -22,6 +22,7 @@ FILTERS = [
     (r"\b[0-9a-f]{40}\b", "COMMIT"),
     (r"(?m)^(commit +)[0-9a-f]{12}$", r"\1SHORT"),
     (r"\(commit [0-9a-f]{12}\)", "(commit SHORT)"),
+    (r"\b(commit|at) [0-9a-f]{7}\b", r"\1 SHORT"),
     (r"git version .*", "git version N"),
     (r"just now|\b\d+(\.\d+)?s ago", "a moment ago"),
     (r"\b\d+(\.\d+)?s\b", "N s"),

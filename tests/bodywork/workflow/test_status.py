@@ -37,6 +37,7 @@ def test_a_failed_run_says_why_without_any_other_source() -> None:
         "exit_code": 1,
         "tail": ["boom"],
         "details": [],
+        "final": False,
     }
     assert [stage["state"] for stage in shown["stages"]] == [
         "succeeded", "failed", "succeeded", "waiting",
