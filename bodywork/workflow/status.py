@@ -141,6 +141,7 @@ def document(status: RunStatus) -> Mapping[str, Any]:
         "project": status.project,
         "repository": status.repository,
         "reference": status.reference,
+        "fixed": status.fixed,
         "commit": status.commit,
         "state": status.state,
         "ended": status.ended,

@@ -163,7 +163,7 @@ def test_nothing_is_printed_until_a_log_is_set_up(tmp_path: Path, setup: str) ->
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     if setup:
         assert "WARNING:statemachine:hook" in done.stderr
-        assert "stage=one failed: exit code 3" in done.stderr
+        assert "stage=one attempt 1 failed: exit code 3" in done.stderr
     else:
         assert done.stderr == ""
 
@@ -250,7 +250,7 @@ def everything() -> RunStatus:
         continues="earlier",
         controller=ControllerStatus("ada", True),
         cancelled_by="ada",
-        verdict=Verdict("stage", "exit code 1", "look", "a", 1, 1, ("boom",)),
+        verdict=Verdict("stage", "exit code 1", "look", "a", 1, 1, ("boom",), ("more",)),
         path=(Move("failed", "fail", START + timedelta(seconds=1)),),
         hooks_due=("h",),
         hooks_failed=("g",),

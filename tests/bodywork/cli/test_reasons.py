@@ -158,7 +158,6 @@ def test_a_roll_back_that_fails(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (SourceError("there is no branch 'nowhere'", hint=HINT), "there is no branch 'nowhere'"),
         (
             ConfigError([Problem("bodywork.ini", 3, "workflow", "DAG", "is empty", HINT)]),
             "bodywork.ini:3: [workflow] DAG: is empty",
@@ -178,6 +177,21 @@ def test_what_keeps_a_run_from_beginning(
     monkeypatch.setattr(shop.office.repository, "load", fail)
     log, final = told(shop, capsys)
     assert_once(log, final, reason)
+    assert [line.strip() for line in final.splitlines()].count(f"hint: {HINT}") == 1
+
+
+def test_a_branch_that_is_missing_is_said_by_the_last_error_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = Shop((batch("a"),))
+    error = SourceError("there is no branch 'nowhere'", hint=HINT)
+
+    def fail(_: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(shop.office.repository, "load", fail)
+    log, final = told(shop, capsys)
+    assert (log + final).count(error.message) == final.count(error.message) == 1
     assert [line.strip() for line in final.splitlines()].count(f"hint: {HINT}") == 1
 
 
