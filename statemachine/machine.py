@@ -11,8 +11,10 @@ from functools import lru_cache
 
 from transitions import Machine
 
+from statemachine.checkpoint import Checkpoint
 from statemachine.definition import Definition
 from statemachine.errors import IllegalTransition
+from statemachine.store import Stored
 
 
 def next_state(definition: Definition, state: str, trigger: str) -> str:
@@ -37,12 +39,13 @@ def legal_triggers(definition: Definition, state: str) -> tuple[str, ...]:
     return tuple(sorted(name for name, event in events.items() if event.transitions.get(state)))
 
 
-def render_mermaid(definition: Definition, path: Iterable[str] = ()) -> str:
+def render_mermaid(definition: Definition, path: Stored | Checkpoint | Iterable[str] = ()) -> str:
     """Draw the machine as a Mermaid state diagram (https://mermaid.js.org/syntax/stateDiagram.html).
 
     Args:
         definition: what to draw.
-        path: the states entered so far, oldest first: they are highlighted, the last one most.
+        path: the way taken, whose states are highlighted, the last one most: a machine's record, as
+            `load` or a run returns it, or the names of the states entered, oldest first.
     """
     table = _table(definition)
     ids = {name: f"s{number}" for number, name in enumerate(table.states)}
@@ -54,7 +57,14 @@ def render_mermaid(definition: Definition, path: Iterable[str] = ()) -> str:
         for (source, target), triggers in _arrows(table).items()
     ]
     lines += [f"    {ids[state.name]} --> [*]" for state in definition.states if state.terminal]
-    return "\n".join([*lines, *_highlight(ids, tuple(path))]) + "\n"
+    return "\n".join([*lines, *_highlight(ids, _states(path))]) + "\n"
+
+
+def _states(path: Stored | Checkpoint | Iterable[str]) -> tuple[str, ...]:
+    checkpoint = path.checkpoint if isinstance(path, Stored) else path
+    if isinstance(checkpoint, Checkpoint):
+        return tuple(move.state for move in checkpoint.path)
+    return tuple(checkpoint)
 
 
 @lru_cache(maxsize=16)

@@ -83,8 +83,7 @@ class View:
         from statemachine.machine import render_mermaid
 
         checkpoint = wiring.load_run(self.place, self.run)
-        path = [move.state for move in checkpoint.path]
-        return render_mermaid(definition_of(checkpoint.data), path).rstrip("\n")
+        return render_mermaid(definition_of(checkpoint.data), checkpoint).rstrip("\n")
 
     def _advise(self, *words: str) -> str:
         return advice.command(self.place, *words, environ=os.environ)
