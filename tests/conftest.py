@@ -10,6 +10,10 @@ import re
 from collections.abc import Generator
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)  # a busy machine is not a fault
+settings.load_profile("untimed")
 
 MAY_BE_SKIPPED = re.compile(
     r"(macOS|Linux) only|/proc is Linux's|needs Linux's|(only|needs) root|root may|may not mount"

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
+from bodywork.cli.paper import screen_width
 from bodywork.cli.render import render_json, render_mapping, render_table
-from bodywork.cli.show import screen_width
 from bodywork.cluster.cron_manifests import CronJob, CronJobStatus, Tick
 from bodywork.cluster.schedule import parse_schedule
 from bodywork.cluster.time_zones import find_zone

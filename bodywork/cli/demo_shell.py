@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bodywork.cli.paper import screen_width
 from bodywork.errors import EngineError
 
 BODYWORK = (sys.executable, "-P", "-m", "bodywork")
-WIDTH = 80
+WIDTH = 80  # of commands that are broken into lines, where no screen says another one
 
 Say = Callable[[str], None]
 
@@ -51,7 +52,7 @@ class Shell:
     @contextmanager
     def start(self, *words: str) -> "Iterator[tuple[subprocess.Popen[str], Iterator[str]]]":
         """Type a command; yield its process, which ends with the block, and its lines."""
-        for line in wrapped(("$ bodywork", *map(shlex.quote, words))):
+        for line in wrapped(("$ bodywork", *map(shlex.quote, words)), screen_width() or WIDTH):
             self.say(line)
         process = subprocess.Popen(
             [*BODYWORK, *words],
@@ -105,7 +106,10 @@ class Shell:
 
     def _environment(self) -> dict[str, str]:
         kept = {n: value for n, value in os.environ.items() if not n.startswith("BODYWORK_")}
-        return {**kept, "BODYWORK_ENGINE": "local", "BODYWORK_HOME": str(self.home)}
+        columns = screen_width()  # commands write into a pipe, and yet are read on our screen
+        screen = {"BODYWORK_COLUMNS": str(columns)} if columns else {}
+        own = {"BODYWORK_ENGINE": "local", "BODYWORK_HOME": str(self.home)}
+        return {**kept, **screen, **own}
 
 
 def wrapped(words: Sequence[str], width: int = WIDTH) -> list[str]:

@@ -22,7 +22,9 @@ def end_run(place: Place, run: str) -> int:
     log_to(paper)
     with stop_on_signals() as stop:
         try:
-            with place.controller(ConsoleReporter(paper), hooks=hooks, stop=stop) as controller:
+            with place.controller(
+                ConsoleReporter(paper, place), hooks=hooks, stop=stop
+            ) as controller:
                 last = controller.cancel(RunName(run), user_name())
         except Interrupted as interrupted:
             again = advice.command(place, "cancel", run)

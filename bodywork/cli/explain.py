@@ -3,14 +3,10 @@
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
+from bodywork.cli.folding import fold
 from bodywork.cli.paper import printable
-from bodywork.cli.render import (
-    render_ago,
-    render_duration,
-    render_mapping,
-    render_table,
-    shorten,
-)
+from bodywork.cli.render import render_ago, render_duration, render_mapping, render_table
+from bodywork.cli.shortening import shorten
 from bodywork.workflow import lifecycle
 from bodywork.workflow.progress import Attempt
 from bodywork.workflow.status import RunStatus, StageStatus
@@ -21,8 +17,11 @@ Advise = Callable[..., str]
 NOTE_WIDTH = 40
 
 
-def render_runs(statuses: Sequence[RunStatus], now: datetime, width: int | None) -> str:
-    """Return the table of a namespace's runs."""
+def render_runs(
+    statuses: Sequence[RunStatus], now: datetime, width: int | None, most: int | None = None
+) -> str:
+    """Return the table of a namespace's runs; the first `most` of them, and how many more."""
+    shown = statuses if most is None or len(statuses) <= most else statuses[: max(1, most - 1)]
     rows = [
         (
             status.run,
@@ -31,21 +30,34 @@ def render_runs(statuses: Sequence[RunStatus], now: datetime, width: int | None)
             render_ago(status.created_at, now),
             _took(status, now),
         )
-        for status in statuses
+        for status in shown
     ]
-    return render_table(("RUN", "STATE", "STEP", "STARTED", "TOOK"), rows, width)
+    headers = ("RUN", "STATE", "STEP", "STARTED", "TOOK")
+    table = render_table(headers, rows, width, names=("RUN",), spare=("TOOK", "STEP"))
+    more = len(statuses) - len(shown)
+    return f"{table}\nand {more} older" if more else table
 
 
 def render_run(
-    status: RunStatus, now: datetime, advise: Advise, width: int | None, newer: str = ""
+    status: RunStatus,
+    now: datetime,
+    advise: Advise,
+    width: int | None,
+    newer: str = "",
+    most: int | None = None,
 ) -> str:
     """Return all about one run: what, where it stands, why it failed, what to do next.
 
-    `newer` says how many commits its branch has got since, where that is known.
+    Args:
+        status, now: the run, seen now.
+        advise: gives a command to type.
+        width: of the screen; None for a file.
+        newer: how many commits its branch has got since, where that is known.
+        most: how many lines the stages may take.
     """
     parts = [
-        _head(status, now),
-        render_stages(status, now, width),
+        _head(status, now, width),
+        render_stages(status, now, width, most),
         _why(status),
         _rolled_back(status),
         _next(status, advise, newer),
@@ -53,8 +65,11 @@ def render_run(
     return "\n\n".join(part for part in parts if part)
 
 
-def render_stages(status: RunStatus, now: datetime, width: int | None = None) -> str:
-    """Return the table of a run's stages."""
+def render_stages(
+    status: RunStatus, now: datetime, width: int | None = None, most: int | None = None
+) -> str:
+    """Return the table of a run's stages; those that do not go into `most` lines are counted."""
+    folded = fold(status.stages, len(status.stages) if most is None else most)
     rows = [
         (
             str(stage.step) if stage.step else "-",
@@ -64,15 +79,16 @@ def render_stages(status: RunStatus, now: datetime, width: int | None = None) ->
             str(len(stage.attempts) or "-"),
             shorten(stage_note(stage), NOTE_WIDTH),
         )
-        for stage in status.stages
-        if stage.state != "unused"
+        for stage in folded.shown
     ]
     if not rows:
         return ""
-    return render_table(("STEP", "STAGE", "STATE", "TIME", "TRIES", "NOTE"), rows, width)
+    headers = ("STEP", "STAGE", "STATE", "TIME", "TRIES", "NOTE")
+    table = render_table(headers, rows, width, names=("STAGE",), wrap=most is None)
+    return f"{table}\n{folded.others}" if folded.others else table
 
 
-def _head(status: RunStatus, now: datetime) -> str:
+def _head(status: RunStatus, now: datetime, width: int | None) -> str:
     where = f" in step {status.step} of {status.steps}" if status.step and not _done(status) else ""
     when = f"{status.created_at:%Y-%m-%d %H:%M:%S} UTC, {render_ago(status.created_at, now)}"
     return render_mapping(
@@ -90,7 +106,8 @@ def _head(status: RunStatus, now: datetime) -> str:
             "cancelled by": status.cancelled_by,
             "hooks due": ", ".join(status.hooks_due),
             "hooks failed": ", ".join(status.hooks_failed),
-        }
+        },
+        width,
     )
 
 

@@ -101,7 +101,7 @@ class Work:
             stop_on_signals() as stop,
             open_paper(stop) as (paper, observe),
             place.controller(
-                ConsoleReporter(paper),
+                ConsoleReporter(paper, place),
                 hooks=hooks,
                 observer=self._noting_the_end(observe),
                 stop=stop,

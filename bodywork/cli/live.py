@@ -7,17 +7,18 @@ a lock; whatever goes wrong with drawing ends the drawing, not the run.
 
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, TextIO
 
-from bodywork.cli.paper import PlainPaper, printable_lines
+from bodywork.cli.paper import PlainPaper, printable, printable_lines
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.live import Live
+    from rich.text import Text
 
     from bodywork.workflow.status import RunStatus, StageStatus
     from statemachine.checkpoint import Checkpoint
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 DELAY_SECONDS = 0.3
 PER_SECOND = 4
 PORTION_LINES = 200
-NAME_WIDTH = 30
+LEAST_LINES = 4
 NOTE_WIDTH = 16
 SHOW_CURSOR = "\x1b[?25h"
 STYLES = {
@@ -57,6 +58,11 @@ class LivePaper:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def columns(self) -> int | None:
+        """See `Paper`."""
+        return self._plain.columns
 
     def line(self, text: str) -> None:
         """Write a line above the display."""
@@ -131,42 +137,54 @@ class LivePaper:
         from bodywork.workflow.status import run_status
 
         try:
-            return draw(run_status(self._checkpoint), datetime.now(UTC), console.height)
+            now = datetime.now(UTC)
+            return draw(run_status(self._checkpoint), now, console.width, console.height)
         except Exception as error:  # in rich's thread, where it would only print a traceback
             return Text(f"(no progress to show: {error})", style="dim")
 
 
-def draw(status: "RunStatus", now: datetime, height: int) -> "RenderableType":
-    """Return the run's stages in at most `height` lines of 80 columns."""
+def draw(status: "RunStatus", now: datetime, width: int, height: int) -> "RenderableType":
+    """Return the run's stages in at most half of a screen's lines, none of which wraps."""
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
+    from bodywork.cli.folding import fold
+    from bodywork.cli.render import render_duration
+    from bodywork.cli.shortening import shorten
+
+    folded = fold(status.stages, max(LEAST_LINES, height // 2) - 1)
+    took = render_duration(now - status.created_at)
+    title = shorten(f"{shorten(status.run, max(1, width - len(took) - 2))}  {took}", width)
+    others = [Text(shorten(f"  {folded.others}", width), style="dim")] if folded.others else []
+    return Group(Text(title, style="bold"), *_rows(folded.shown, now, width), *others)
+
+
+def _rows(stages: "Sequence[StageStatus]", now: datetime, width: int) -> "list[Text]":
+    """Return a line for each stage: names keep apart, and have what room there is."""
+    from rich.text import Text
+
+    from bodywork.cli.columns import Columns, fit_columns
     from bodywork.cli.explain import stage_note, stage_time
-    from bodywork.cli.render import render_duration, shorten
+    from bodywork.cli.shortening import shorten
     from bodywork.workflow.summary import describe_stage
 
-    table = Table.grid(padding=(0, 2), expand=False)
-    for _ in range(5):
-        table.add_column(no_wrap=True, overflow="ellipsis")
-    for stage in _most_telling(status, max(1, height - 4)):
-        word = describe_stage(stage)
-        table.add_row(
+    cells = [
+        [
             f"step {stage.step}" if stage.step else "after",
-            shorten(stage.name, NAME_WIDTH),
-            Text(word, style=STYLES.get(word, "dim")),
+            stage.name,
+            describe_stage(stage),
             stage_time(stage, now),
-            shorten(stage_note(stage), NOTE_WIDTH),
-        )
-    title = Text(f"{status.run}  {render_duration(now - status.created_at)}", style="bold")
-    return Group(title, table)
-
-
-def _most_telling(status: "RunStatus", room: int) -> "list[StageStatus]":
-    """Return the stages to show: all, or, where they are too many, those that go on first."""
-    stages = [stage for stage in status.stages if stage.state != "unused"]
-    if len(stages) <= room:
-        return stages
-    order = {"failed": 0, "lost": 0, "started": 1, "intended": 1, "waiting": 2}
-    chosen = sorted(stages, key=lambda stage: order.get(stage.state, 3))[:room]
-    return [stage for stage in stages if stage in chosen]
+            shorten(printable(stage_note(stage)), NOTE_WIDTH),
+        ]
+        for stage in stages
+    ]
+    if not cells:
+        return []
+    columns = fit_columns(cells, width, names=[1], wrap=False) or Columns(cells)
+    begin = sum(columns.widths[:2]) + 2 * columns.gap
+    lines = []
+    for cell, text in zip(columns.lines, columns.render(), strict=True):
+        line = Text(shorten(text, width))
+        line.stylize(STYLES.get(cell[2], "dim"), begin, begin + len(cell[2]))
+        lines.append(line)
+    return lines

@@ -1,10 +1,15 @@
-"""Log records in the guide's form: `2020-11-24 20:04:12,648 - INFO - workflow.run_workflow - …`."""
+"""Log records in the guide's form: `2020-11-24 20:04:12,648 - INFO - workflow.run_workflow - …`.
+
+On a screen that is too narrow for it, without the date and the logger: `20:04:12 INFO …`.
+"""
 
 import logging
 
 from bodywork.cli.paper import Paper
 
 FORM = "%(asctime)s - %(levelname)s - %(name)s - %(message)s"
+SHORT_FORM = "%(asctime)s %(levelname)s %(message)s"
+WIDE_COLUMNS = 100
 
 
 class PaperHandler(logging.Handler):
@@ -13,7 +18,15 @@ class PaperHandler(logging.Handler):
     def __init__(self, paper: Paper) -> None:
         super().__init__()
         self._paper = paper
+        self._short = logging.Formatter(SHORT_FORM, "%H:%M:%S")
         self.setFormatter(logging.Formatter(FORM))
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record's text, in the form that the paper has room for."""
+        columns = self._paper.columns
+        if columns is not None and columns < WIDE_COLUMNS:
+            return self._short.format(record)
+        return super().format(record)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the record."""

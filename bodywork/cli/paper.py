@@ -4,7 +4,9 @@ Log records, Git's output and the logs of stages all come through here, so that 
 keep itself below them. A reader that goes away never stops a run: later lines are dropped.
 """
 
+import os
 import re
+import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -30,8 +32,29 @@ def printable_lines(text: str) -> str:
     return "\n".join(printable(line) for line in text.split("\n"))
 
 
+def screen_width(stream: TextIO | None = None) -> int | None:
+    """Return how wide the screen is that a stream (else stdout) is read on; None for a file.
+
+    BODYWORK_COLUMNS says it for a pipe whose other end is a screen. A terminal that does not know
+    its size counts as one of 80 columns.
+    """
+    told = os.environ.get("BODYWORK_COLUMNS", "")
+    if told.isdecimal() and int(told):
+        return int(told)
+    try:
+        on_screen = (sys.stdout if stream is None else stream).isatty()
+    except ValueError:  # it was closed
+        return None
+    return shutil.get_terminal_size().columns if on_screen else None
+
+
 class Paper(Protocol):
     """Takes lines."""
+
+    @property
+    def columns(self) -> int | None:
+        """How wide the screen is that people read it on; None where it is a file or a pipe."""
+        ...
 
     def line(self, text: str) -> None:
         """Write one line, at once."""
@@ -50,6 +73,11 @@ class PlainPaper:
         self._clean: Callable[[str], str] = printable_lines if self._stream.isatty() else str
         self._heard = True
         self._lock = threading.RLock()
+
+    @property
+    def columns(self) -> int | None:
+        """See `Paper`."""
+        return screen_width(self._stream)
 
     def line(self, text: str) -> None:
         """Write the line; nobody listening is no fault."""

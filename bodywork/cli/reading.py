@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 
-from bodywork.cli.following import write_log
+from bodywork.cli.following import LogFrame, write_log
 from bodywork.cli.paper import Paper, PlainPaper
 from bodywork.cli.wiring import Place, load_run
 from bodywork.errors import NotFound, UsageError
@@ -33,6 +33,7 @@ class Reading:
         self._run = run
         self._follow = follow
         self._paper = paper or PlainPaper()
+        self._frame = LogFrame(self._paper, place)
         self._sleep = sleep
         self._engine = place.engine()
 
@@ -54,7 +55,9 @@ class Reading:
             ended = self._has_ended()
             fresh = [each for each in self._begun() if each not in shown]
             for each in fresh:
-                write_log(self._paper, each, self._engine.read_log(each, follow=self._follow))
+                write_log(
+                    self._paper, self._frame, each, self._engine.read_log(each, follow=self._follow)
+                )
                 shown.add(each)
             if not self._follow or (ended and not fresh):
                 return

@@ -9,8 +9,8 @@ import click
 from bodywork.cli.choice import Choice, Order
 from bodywork.cli.exits import tell
 from bodywork.cli.heads import find_head, find_note
+from bodywork.cli.paper import screen_width
 from bodywork.cli.render import render_json, render_table
-from bodywork.cli.show import screen_width
 from bodywork.cli.wiring import Place, open_source
 from bodywork.model.names import StageName
 from bodywork.model.run import short_commit

@@ -6,54 +6,74 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from bodywork.cli.columns import GAP, LEAST_ROOM, NARROW_GAP, Columns, fit_columns
 from bodywork.cli.paper import printable, printable_lines
+from bodywork.cli.shortening import shorten
 from bodywork.errors import Problem
 
-GAP = 3
-LEAST_ROOM = 24
-ELLIPSIS = "…"
 REASON_WIDTH = 200
 _LEFT_OUT = ": …: "
 FRACTIONS_BELOW_SECONDS = 9.95  # from there on it would be rounded to 10.0s
 
 
 def render_table(
-    headers: Sequence[str], rows: Iterable[Sequence[str]], width: int | None = None
+    headers: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    width: int | None = None,
+    *,
+    names: Sequence[str] = (),
+    spare: Sequence[str] = (),
+    wrap: bool = True,
 ) -> str:
     """Return aligned columns.
 
-    Where they are wider than `width`, the last column is wrapped; where that leaves it too little
-    room, each row becomes a block of lines.
+    Where they are wider than `width`, see `fit_columns`; where no table fits, each row becomes a
+    block of lines.
+
+    Args:
+        headers, rows: what is in the table.
+        width: of the screen; None for a file, where nothing is cut.
+        names: headers of the columns that may be cut, their cells staying apart.
+        spare: headers of the columns that may be left out, the least important first.
+        wrap: whether the last column may take several lines; else it is cut.
     """
     lines = [list(headers), *([printable(cell) for cell in row] for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(headers))]
-    total = sum(widths) + GAP * (len(widths) - 1)
-    if width is not None and total > width and len(lines) > 1:
-        room = width - (total - widths[-1])
-        if room < LEAST_ROOM:
-            return _render_blocks(headers, lines[1:])
-        lines = [part for line in lines for part in _wrapped(line, room)]
-    return "\n".join(
-        (" " * GAP).join(cell.ljust(size) for cell, size in zip(line, widths, strict=True)).rstrip()
-        for line in lines
+    if width is None or len(lines) == 1:
+        return "\n".join(Columns(lines).render())
+    places = list(headers).index
+    columns = fit_columns(
+        lines,
+        width,
+        names=[places(name) for name in names],
+        spare=[places(name) for name in spare],
+        wrap=wrap,
     )
+    if columns is None:
+        return _render_blocks(headers, lines[1:], width)
+    return "\n".join(columns.render())
 
 
-def _wrapped(line: list[str], room: int) -> list[list[str]]:
-    """Return the line with its last cell over as many lines as it takes."""
-    first, *more = textwrap.wrap(line[-1], room) or [""]
-    return [[*line[:-1], first], *([*[""] * (len(line) - 1), part] for part in more)]
-
-
-def _render_blocks(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    size = max(len(header) for header in headers)
+def _render_blocks(headers: Sequence[str], rows: Iterable[Sequence[str]], width: int) -> str:
+    size = max(len(header) for header in headers) + GAP
     return "\n\n".join(
         "\n".join(
-            f"{header.ljust(size)}{' ' * GAP}{cell}".rstrip()
+            _hanging(header.ljust(size), cell, width)
             for header, cell in zip(headers, row, strict=True)
         )
         for row in rows
     )
+
+
+def _hanging(name: str, text: str, width: int | None) -> str:
+    """Return the text behind its name; further lines stand below its first one.
+
+    Words are never broken: what is copied from a screen, such as a path, stays whole.
+    """
+    if width is None or len(name) + len(text) <= width:
+        return f"{name}{text}".rstrip()
+    room = max(LEAST_ROOM // 2, width - len(name))
+    first, *more = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)
+    return f"\n{' ' * len(name)}".join([f"{name}{first}", *more])
 
 
 def render_json(value: Any) -> str:
@@ -98,11 +118,6 @@ def render_ago(moment: datetime, now: datetime) -> str:
     return "just now" if gone < timedelta(seconds=1) else f"{render_duration(gone)} ago"
 
 
-def shorten(text: str, width: int) -> str:
-    """Return the text, cut at the end where it is longer than `width`."""
-    return text if len(text) <= width else text[: max(0, width - 1)] + ELLIPSIS
-
-
 def summarize(reason: str, width: int = REASON_WIDTH) -> str:
     """Return a reason in at most `width` characters: what failed, and its innermost cause.
 
@@ -121,8 +136,10 @@ def summarize(reason: str, width: int = REASON_WIDTH) -> str:
     return f"{kept}{_LEFT_OUT}{cause}" if kept else shorten(reason, width)
 
 
-def render_mapping(pairs: Mapping[str, str]) -> str:
+def render_mapping(pairs: Mapping[str, str], width: int | None = None) -> str:
     """Return `name  value` lines, aligned; empty values are left out."""
     shown = {name: value for name, value in pairs.items() if value}
-    size = max((len(name) for name in shown), default=0)
-    return "\n".join(f"{name.ljust(size)}  {printable(value)}" for name, value in shown.items())
+    size = max((len(name) for name in shown), default=0) + NARROW_GAP
+    return "\n".join(
+        _hanging(name.ljust(size), printable(value), width) for name, value in shown.items()
+    )

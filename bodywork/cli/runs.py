@@ -48,11 +48,12 @@ def status(engine: str, namespace: str, run: str, watch: bool, form: str) -> Non
     place.require()
     view = View(place, run, form)
     if watch:
-        from bodywork.cli.watch import watch as keep_watching
+        from bodywork.cli.show import keep_watching
 
         keep_watching(view)
-    else:
-        click.echo(view.render())
+        return
+    view.look()
+    click.echo(view.render())
 
 
 @click.command(epilog=_LOGS_EPILOG)

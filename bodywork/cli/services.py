@@ -62,8 +62,8 @@ def _as_json(services: "Sequence[ServiceStatus]") -> str:
 
 def table(services: "Sequence[ServiceStatus]") -> str:
     """Return the guide's table; ADDRESS is added where an engine has addresses."""
+    from bodywork.cli.paper import screen_width
     from bodywork.cli.render import render_table
-    from bodywork.cli.show import screen_width
 
     if not services:
         return "no services"

@@ -1,9 +1,8 @@
 """One look at a namespace's runs, or at one of them, in the form that was asked for."""
 
 import os
-import shutil
-import sys
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,15 +10,21 @@ from bodywork.cli import advice, wiring
 from bodywork.cli.exits import tell
 from bodywork.cli.explain import render_run, render_runs
 from bodywork.cli.heads import find_head
+from bodywork.cli.paper import screen_width
 from bodywork.cli.render import render_json
+from bodywork.cli.screen import Room, drawable
+from bodywork.cli.shortening import shorten
 from bodywork.cli.wiring import Place
 from bodywork.errors import UsageError
 from bodywork.workflow.status import SCHEMA, RunStatus, document
 
+LEAST_ROWS = 4
+"""How many lines a table has, in the smallest room, besides its header."""
 
-def screen_width() -> int | None:
-    """Return the terminal's width; None where stdout is none: tables stay whole in files."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+def warn(message: str) -> None:
+    """Tell of a record that cannot be read."""
+    tell(message, "`bodywork status RUN` says what to do about it", label="warning")
 
 
 @dataclass
@@ -27,49 +32,62 @@ class View:
     """What `bodywork status` was asked to show.
 
     Attributes:
-        ended: whether the run that was shown last had ended; nothing more will change.
+        ended: whether the run that was looked at last had ended; nothing more will change.
+        warn: told, once each, of records that cannot be read.
     """
 
     place: Place
     run: str
     form: str
     ended: bool = False
+    warn: Callable[[str], None] = warn
+    _warned: set[str] = field(default_factory=set)
+    _statuses: list[RunStatus] = field(default_factory=list)
+    _newer: str = ""
 
-    def render(self) -> str:
-        """Look now, and return the text. Raises as `load_run`."""
+    def look(self) -> None:
+        """Read what is on record now. Raises as `load_run`."""
+        if self.run:
+            self._statuses = [wiring.status_of(self.place, self.run)]
+            self.ended = self._statuses[0].ended
+            self._newer = _newer(self._statuses[0]) if self.ended else ""
+        else:
+            self._statuses = list(wiring.list_statuses(self.place, self._unreadable))
+
+    def render(self, room: Room | None = None) -> str:
+        """Return the text of the last look: all of it, or what goes into the room."""
         if self.form == "mermaid":
             return self._diagram()
-        return self._one() if self.run else self._all()
-
-    def _one(self) -> str:
-        found = wiring.status_of(self.place, self.run)
-        self.ended = found.ended
-        if self.form == "table":
-            newer = self._newer(found) if found.ended else ""
-            return render_run(found, datetime.now(UTC), self._advise, screen_width(), newer)
-        return self._data(document(found))
-
-    def _newer(self, status: RunStatus) -> str:
-        head = find_head(status.repository, status.reference, status.commit)
-        return f", {head.describe_newer()}" if head and head.newer else ""
-
-    def _all(self) -> str:
-        found = list(wiring.list_statuses(self.place, self._unreadable))
         if self.form != "table":
-            return self._data(self._list_document(found))
-        if not found:
+            return self._data()
+        now = datetime.now(UTC)
+        if room is None:
+            return self._table(now, screen_width(), None)
+        text = self._table(now, room.columns, None)
+        if (excess := text.count("\n") + 1 - room.lines) > 0:
+            rows = len(self._statuses[0].stages if self.run else self._statuses)
+            text = self._table(now, room.columns, max(LEAST_ROWS, rows - excess))
+        return _cropped(text, room)
+
+    def _table(self, now: datetime, width: int | None, most: int | None) -> str:
+        if self.run:
+            return render_run(self._statuses[0], now, self._advise, width, self._newer, most)
+        if not self._statuses:
             begin = self._advise("workflow", "GIT_REPO_URL", "GIT_REPO_BRANCH")
             return f"no runs in namespace {self.place.namespace} yet\nbegin one: {begin}"
-        return render_runs(found, datetime.now(UTC), screen_width())
+        return render_runs(self._statuses, now, width, most)
 
-    def _list_document(self, found: list[RunStatus]) -> dict[str, Any]:
+    def _document(self) -> Any:
+        if self.run:
+            return document(self._statuses[0])
         return {
             "schema": SCHEMA,
             "namespace": self.place.namespace,
-            "runs": [document(each) for each in found],
+            "runs": [document(status) for status in self._statuses],
         }
 
-    def _data(self, value: Any) -> str:
+    def _data(self) -> str:
+        value = self._document()
         if self.form == "json":
             return render_json(value)
         from bodywork.cli.yaml import render_yaml
@@ -89,4 +107,34 @@ class View:
         return advice.command(self.place, *words, environ=os.environ)
 
     def _unreadable(self, message: str) -> None:
-        tell(message, "`bodywork status RUN` says what to do about it", label="warning")
+        if message not in self._warned:
+            self._warned.add(message)
+            self.warn(message)
+
+
+def _newer(status: RunStatus) -> str:
+    """Return how many commits the run's branch has got since, where it is a folder here."""
+    head = find_head(status.repository, status.reference, status.commit)
+    return f", {head.describe_newer()}" if head and head.newer else ""
+
+
+def keep_watching(view: View) -> None:
+    """Show the view until its run has ended: in place on a terminal, else change by change."""
+    from bodywork.cli.watch import watch, watch_on_screen
+
+    if not drawable() or view.form != "table":
+        watch(view)
+        return
+    warnings: list[str] = []
+    view.warn = warnings.append  # beside a drawing they would be drawn over
+    watch_on_screen(view)
+    for message in warnings:
+        warn(message)
+
+
+def _cropped(text: str, room: Room) -> str:
+    """Return the text with no line that wraps, and none that would scroll the first one away."""
+    lines = [shorten(line, room.columns) for line in text.splitlines()]
+    if len(lines) > room.lines:
+        lines[room.lines - 1 :] = ["…"]
+    return "\n".join(lines)

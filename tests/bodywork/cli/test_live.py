@@ -112,7 +112,7 @@ def test_a_second_signal_ends_at_once_with_the_cursor_back(home: Path, shop: Pro
 
 def drawn(status: RunStatus, height: int = 24) -> list[str]:
     console = Console(file=io.StringIO(), width=80, height=height, force_terminal=False)
-    console.print(draw(status, START + timedelta(seconds=90), height))
+    console.print(draw(status, START + timedelta(seconds=90), 80, height))
     assert isinstance(console.file, io.StringIO)
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 

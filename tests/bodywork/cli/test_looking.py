@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from bodywork.cli.screen import Room
 from bodywork.cli.services import table
 from bodywork.cli.watch import watch
 from bodywork.model.run import ServiceStatus
@@ -211,12 +212,15 @@ class Looks:
 
     def __init__(self, *texts: str) -> None:
         self._texts = list(texts)
+        self._text = ""
         self.ended = False
 
-    def render(self) -> str:
-        text = self._texts.pop(0)
+    def look(self) -> None:
+        self._text = self._texts.pop(0)
         self.ended = not self._texts
-        return text
+
+    def render(self, room: Room | None = None) -> str:
+        return self._text
 
 
 def test_watching_prints_each_change_once_and_ends_with_the_run(

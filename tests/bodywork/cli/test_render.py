@@ -9,8 +9,8 @@ from bodywork.cli.render import (
     render_duration,
     render_problem,
     render_table,
-    shorten,
 )
+from bodywork.cli.shortening import shorten
 from bodywork.errors import Problem
 
 ROWS = [("1", "prepare", "its files, image and configuration are unchanged"), ("2", "train", "")]
@@ -38,7 +38,9 @@ def test_where_that_leaves_no_room_each_row_is_a_block() -> None:
     assert render_table(HEADERS, ROWS, width=30).splitlines() == [
         "STEP     1",
         "STAGE    prepare",
-        "REASON   its files, image and configuration are unchanged",
+        "REASON   its files, image and",
+        "         configuration are",
+        "         unchanged",
         "",
         "STEP     2",
         "STAGE    train",
