@@ -41,7 +41,7 @@ class Delivery:
 class HookFailure:
     """A delivery that was given up after all its retries.
 
-    `reason` is the class of the last error only: its message may hold a secret of the receiver.
+    `reason` is the last error, without what may be a secret (`descriptions.describe_error`).
     """
 
     key: str

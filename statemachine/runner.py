@@ -18,6 +18,7 @@ from typing import TypeAlias
 
 from statemachine.checkpoint import Checkpoint, Data, Delivery, HookFailure, Move
 from statemachine.definition import Definition
+from statemachine.descriptions import describe_error
 from statemachine.errors import CheckpointNotFound, HookFailed, Interrupted
 from statemachine.hooks import Hooks, decide, deliver
 from statemachine.machine import next_state
@@ -264,7 +265,7 @@ class Runner:
             deliver(hook, due, checkpoint.id, sleep=self._pause, glance=self._heed_stop)
         except HookFailed as failed:
             self._report(failed.message)
-            reason = type(failed.__cause__).__name__
+            reason = describe_error(failed.__cause__ or failed)
             failure = HookFailure(due.key, due.hook, reason, hook.required)
         self._done[due.key] = failure
 

@@ -60,6 +60,7 @@ def render_run(
         render_stages(status, now, width, most),
         _why(status),
         _rolled_back(status),
+        _failed_hooks(status),
         _next(status, advise, newer),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -195,6 +196,17 @@ def _restoration(stage: StageStatus) -> str:
 
 def _next(status: RunStatus, advise: Advise, newer: str) -> str:
     return "\n".join(["Next:", *(f"  {line}" for line in _advice(status, advise, newer))])
+
+
+def _failed_hooks(status: RunStatus) -> str:
+    lines = []
+    for name in status.hooks_failed:
+        failures = [each for each in status.hook_failures if each.hook == name]
+        times = f" ({len(failures)} times)" if len(failures) > 1 else ""
+        required = ", which is required" if any(each.required for each in failures) else ""
+        reason = printable(failures[-1].reason) if failures else "failed"
+        lines.append(f"  {printable(name)}{required}: {reason}{times}")
+    return "\n".join(["Hooks failed:", *lines]) if lines else ""
 
 
 def _advice(status: RunStatus, advise: Advise, newer: str) -> Iterator[str]:

@@ -13,6 +13,7 @@ from bodywork.model.names import StageName, service_name
 from bodywork.model.run import LogLine, Observation, Phase, StageRun
 from bodywork.model.stage import Batch, Service, Stage
 from bodywork.workflow.context import LOG, Context
+from bodywork.workflow.missing_modules import missing_module_hint
 from bodywork.workflow.progress import Attempt, Progress, record
 from bodywork.workflow.refusals import REFUSALS, attempt_call, failed_observation
 
@@ -164,6 +165,8 @@ def _look(context: Context, progress: Progress, name: StageName, attempt: Attemp
             what = f"stage={name}: its Job could not be ended"
             attempt_call(what, lambda: context.engine.stop_job(stage_run), otherwise=None)
     after = record(attempt, seen)
+    if after.state == "failed" and not after.hint:
+        after = replace(after, hint=missing_module_hint(after.tail, name, progress.modules))
     if after.active:
         _follow(context, progress, stage_run, seen)
     if after.state == "succeeded" and after.ended_at is None:

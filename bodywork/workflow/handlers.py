@@ -13,6 +13,7 @@ from bodywork.model.run import short_commit
 from bodywork.workflow import attempts, blame, lifecycle, rollback
 from bodywork.workflow.context import LOG, Context
 from bodywork.workflow.events import attempt_events, refused_events, restored_events
+from bodywork.workflow.missing_modules import find_modules
 from bodywork.workflow.plan import Earlier, plan_stages
 from bodywork.workflow.progress import Progress, Request, Verdict
 from bodywork.workflow.record import parse_progress, render_progress
@@ -50,11 +51,13 @@ def on_created(context: Context, checkpoint: Checkpoint, progress: Progress) -> 
             context.report.project_known(workflow)
             earlier = context.earlier(request, workflow)
             stages = plan_stages(workflow, earlier, request.from_stage)
+            modules = find_modules(checkout.folder, workflow.stages)
             context.engine.publish_source(progress.run, checkout)
             commit, fixed = checkout.commit, checkout.fixed or _was_fixed(request, earlier)
     except (UsageError, *REFUSALS) as error:
         return _refuse(context, progress, error)
-    known = replace(progress, commit=commit, workflow=workflow, stages=stages, fixed=fixed)
+    known = replace(progress, commit=commit, workflow=workflow, stages=stages)
+    known = replace(known, fixed=fixed, modules=modules)
     return Advance("clone", render_progress(known))
 
 

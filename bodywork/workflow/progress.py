@@ -137,7 +137,9 @@ class Verdict:
 class Progress:
     """All that a run keeps in its checkpoint.
 
-    `fixed`: the request's reference is known to be a tag or a commit, which does not move on.
+    Attributes:
+        fixed: the request's reference is known to be a tag or a commit, which does not move on.
+        modules: Python modules of the repository → their paths, for hints.
     """
 
     run: RunName
@@ -148,6 +150,7 @@ class Progress:
     verdict: Verdict | None = None
     cancelled_by: str = ""
     fixed: bool = False
+    modules: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def steps(self) -> int:

@@ -30,6 +30,8 @@ def render_progress(progress: Progress) -> Data:
         data["cancelled_by"] = progress.cancelled_by
     if progress.fixed:
         data["fixed"] = True
+    if progress.modules:
+        data["modules"] = dict(progress.modules)
     return data
 
 
@@ -54,6 +56,7 @@ def parse_progress(data: Data) -> Progress:
         verdict=_parse_verdict(verdict) if verdict else None,
         cancelled_by=raw.get("cancelled_by", ""),
         fixed=raw.get("fixed", False),
+        modules=raw.get("modules", {}),
     )
 
 

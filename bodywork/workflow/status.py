@@ -14,7 +14,7 @@ from bodywork.workflow import lifecycle
 from bodywork.workflow.progress import Attempt, Progress, StageProgress, Verdict
 from bodywork.workflow.record import parse_progress
 from bodywork.workflow.summary import describe_state, summarise, summarise_html
-from statemachine.checkpoint import Checkpoint, Move
+from statemachine.checkpoint import Checkpoint, HookFailure, Move
 
 SCHEMA = 1
 StageState: TypeAlias = Literal[
@@ -85,6 +85,7 @@ class RunStatus:
     hooks_due: tuple[str, ...]
     hooks_failed: tuple[str, ...]
     fixed: bool = False
+    hook_failures: tuple[HookFailure, ...] = ()
 
     @property
     def ended(self) -> bool:
@@ -127,8 +128,9 @@ def run_status(checkpoint: Checkpoint, controller: ControllerStatus | None = Non
         path=checkpoint.path,
         epoch=checkpoint.epoch,
         hooks_due=tuple(delivery.hook for delivery in checkpoint.outbox),
-        hooks_failed=checkpoint.failed_hooks,
         fixed=progress.fixed,
+        hooks_failed=tuple(dict.fromkeys(each.hook for each in checkpoint.failures)),
+        hook_failures=checkpoint.failures,
     )
 
 
@@ -159,7 +161,14 @@ def document(status: RunStatus) -> Mapping[str, Any]:
             {"state": move.state, "trigger": move.trigger, "at": move.at.isoformat()}
             for move in status.path
         ],
-        "hooks": {"due": list(status.hooks_due), "failed": list(status.hooks_failed)},
+        "hooks": {
+            "due": list(status.hooks_due),
+            "failed": list(status.hooks_failed),
+            "failures": [
+                {"hook": each.hook, "reason": each.reason, "required": each.required}
+                for each in status.hook_failures
+            ],
+        },
     }
 
 

@@ -7,8 +7,10 @@ import pytest
 
 from bodywork.cli.explain import render_run, render_runs
 from bodywork.model.names import RunName
-from bodywork.workflow.status import ControllerStatus, RunStatus, run_status
+from bodywork.workflow.status import ControllerStatus, RunStatus, document, run_status
 from bodywork.workflow.summary import describe_state
+from statemachine.hooks import HookEvent, Hooks
+from statemachine.retries import RetryPolicy
 from tests.bodywork.workflow.harness import PIPELINE, REQUEST, Office, Repository
 from tests.fakes.engine import FAILED
 
@@ -123,3 +125,30 @@ def test_the_list_has_a_line_a_run_within_80_columns(office: Office) -> None:
     header, line = text.splitlines()
     assert header.split() == ["RUN", "STATE", "STEP", "STARTED", "TOOK"]
     assert line.split()[1:5] == ["succeeded", "3/3", "3h", "00m"]
+
+
+@pytest.mark.parametrize("required", [False, True])
+def test_hooks_that_failed_for_good_are_said_with_their_errors(
+    required: bool, office: Office
+) -> None:
+    office.hooks = Hooks()
+
+    @office.hooks.on("stage.*", name="app:tell", required=required, retry=RetryPolicy(attempts=1))
+    def tell(event: HookEvent) -> None:
+        raise KeyError("WEBHOOK")
+
+    status = status_of(office, office.run().id)
+    lines = said(status)
+    where = lines.index("Hooks failed:")
+    if required:
+        assert lines[where + 1] == "app:tell, which is required: KeyError: 'WEBHOOK' (2 times)"
+    else:
+        assert lines[where + 1] == "app:tell: KeyError: 'WEBHOOK' (8 times)"
+    assert "hooks failed app:tell" in lines
+    hooks = document(status)["hooks"]
+    assert hooks["failed"] == ["app:tell"]
+    assert hooks["failures"][0] == {
+        "hook": "app:tell",
+        "reason": "KeyError: 'WEBHOOK'",
+        "required": required,
+    }

@@ -270,6 +270,24 @@ def test_a_real_configuration(bodywork: CommandLine, shop: Project) -> None:
     assert_once(*run_shop(bodywork, shop), "one > two: steps are separated by >>")
 
 
+def test_a_real_missing_package(bodywork: CommandLine, shop: Project) -> None:
+    shop.batch("one", "import a_package_that_is_missing\n")
+    log, final = run_shop(bodywork, shop)
+    hint = (
+        "the stage's environment has no a_package_that_is_missing: add it to one/requirements.txt "
+        "(a stage does not see the packages of your own environment)"
+    )
+    assert_once(log, final, "exit code 1", hint=hint)
+    assert f"hint: {hint}" in bodywork("status", bodywork.newest()).out
+
+
+def test_a_real_module_of_another_stage(bodywork: CommandLine, shop: Project) -> None:
+    (shop.folder / "two" / "helpers.py").touch()
+    shop.batch("one", "import helpers\n")
+    _, final = run_shop(bodywork, shop)
+    assert "hint: helpers is in the repository (two/helpers.py), but not on the path" in final
+
+
 def test_a_long_reason_keeps_what_failed_and_the_innermost_cause() -> None:
     short = summarize(PULL)
     assert len(short) <= 200

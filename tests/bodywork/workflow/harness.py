@@ -81,7 +81,7 @@ class Repository:
         self, repository: str, reference: str, commit: str = "", *, say: Callable[[str], None]
     ) -> Iterator[Checkout]:
         self.checkouts.append(commit)
-        yield Checkout(repository, reference, commit or reference, Path(), {})
+        yield Checkout(repository, reference, commit or reference, Path("nowhere"), {})
 
     def load(self, checkout: Checkout) -> Workflow:
         return self.commits[checkout.commit]
