@@ -7,7 +7,7 @@ that has lost the machine does no harm: the new one writes over it.
 
 A lease expires by *our* monotonic clock: we watch it for its whole duration, and if it does not
 change in that time its holder is taken for dead. Clocks of two hosts are never compared. On one
-host there is a shortcut: what a dead process held is free at once.
+host there is a shortcut, whatever the store: what a dead process held is free at once.
 """
 
 import os
@@ -19,6 +19,7 @@ from typing import Protocol
 
 from statemachine.checkpoint import Checkpoint, Data
 from statemachine.errors import OwnershipHeld, StateMachineError
+from statemachine.processes import identify
 from statemachine.runner import Runner
 from statemachine.store import CheckpointStore, Stored
 
@@ -35,6 +36,7 @@ class Holder:
         epoch: the one it holds the machine with.
         renewals: grows while it lives.
         software: name and version of its program.
+        process: what tells it from other processes of that id (`processes.identify`).
     """
 
     name: str
@@ -43,6 +45,7 @@ class Holder:
     epoch: int = 0
     renewals: int = 0
     software: str = ""
+    process: str = ""
 
     def __str__(self) -> str:
         return f"{self.name} (process {self.pid} on {self.host})"
@@ -50,7 +53,8 @@ class Holder:
 
 def this_process(name: str, software: str = "") -> Holder:
     """Return the holder that this process is."""
-    return Holder(name=name, host=os.uname().nodename, pid=os.getpid(), software=software)
+    pid = os.getpid()
+    return Holder(name, os.uname().nodename, pid, software=software, process=identify(pid))
 
 
 class LeaseStore(Protocol):

@@ -117,14 +117,16 @@ class KubernetesPlace:
             engine.close()
 
     def who_controls(self, run: str) -> "ControllerStatus | None":
-        """Return who signed the run's lease; whether it lives, its lease tells only with time."""
+        """Return who signed the run's lease; a process of this host is known dead or alive at once,
+        of another its lease tells only with time."""
         from bodywork.workflow.status import ControllerStatus
 
         leases = self._leases(self.client, self.store)
         holder = leases.read(run)
         if holder is None:
             return None
-        return ControllerStatus(str(holder), leases.is_fresh(run))
+        dead = leases.is_dead(run, holder)
+        return ControllerStatus(str(holder), False if dead else leases.is_fresh(run))
 
     def _read_project(self, client: Client, checkout: "Checkout") -> "Workflow":
         return with_image(client, self.namespace, wiring.read_project(checkout))

@@ -101,6 +101,7 @@ class LocalPlace:
             return None
         from bodywork.workflow.status import ControllerStatus
 
+        dead = self._leases.is_dead(run, holder)
         here = holder.host == os.uname().nodename
-        alive = not self._leases.is_dead(run, holder) if here else None
+        alive = not dead if dead or here else None
         return ControllerStatus(str(holder), alive)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from statemachine.errors import CheckpointNotFound
 from statemachine.ownership import Holder
+from statemachine.processes import has_ended
 from statemachine.stores.objects import Object, Objects
 
 PREFIX = "statemachine/"
@@ -105,14 +106,18 @@ class ClusterLeaseStore:
         return age < 2 * self._duration_seconds
 
     def is_dead(self, machine_id: str, holder: Holder) -> bool:
-        """Say whether the holder has ended for certain; else who waits sees whether it renews."""
-        return self._is_gone(holder)
+        """Say whether the holder has ended for certain; else who waits sees whether it renews.
+
+        A process of this host is seen to have ended, as with a `FileLeaseStore`.
+        """
+        return bool(has_ended(holder.pid, holder.process)) or self._is_gone(holder)
 
 
 def _holder_in(found: Object) -> Holder | None:
     told = found["metadata"].get("annotations") or {}
     try:
         name, host, pid, epoch, renewals, software = (told[f"{PREFIX}{key}"] for key in _HOLDER)
-        return Holder(name, host, int(pid), int(epoch), int(renewals), software)
+        process = told.get(f"{PREFIX}process", "")  # earlier versions did not sign with it
+        return Holder(name, host, int(pid), int(epoch), int(renewals), software, process)
     except (KeyError, ValueError):
         return None  # a lease that cannot be read protects nobody

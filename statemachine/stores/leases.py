@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from statemachine.ownership import Holder
+from statemachine.processes import has_ended
 from statemachine.stores.disk import translated
 from statemachine.stores.locks import try_lock
 
@@ -37,6 +38,7 @@ class FileLeaseStore:
                 epoch=int(told["epoch"]),
                 renewals=int(told["renewals"]),
                 software=str(told["software"]),
+                process=str(told.get("process", "")),
             )
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None  # a lease that cannot be read protects nobody
@@ -61,7 +63,10 @@ class FileLeaseStore:
         self._let_go(machine_id)
 
     def is_dead(self, machine_id: str, holder: Holder) -> bool:
-        """Say whether the holder was of this host and its lock is free."""
+        """Say whether the holder's process is seen to have ended, or was of this host and has let
+        go of its lock."""
+        if has_ended(holder.pid, holder.process):
+            return True
         if holder.host != os.uname().nodename:
             return False
         try:

@@ -66,15 +66,31 @@ def test_a_paused_controller_is_overtaken_and_then_changes_nothing(
     assert_each_job_was_made_once(site)
 
 
-def test_status_says_that_a_killed_controller_is_gone(site: Site, project: Make) -> None:
+def test_a_controller_that_was_killed_on_this_host_is_known_dead_at_once(
+    site: Site, project: Make
+) -> None:
+    run, process = begin(site, slow(project, 5))
+    process.kill()
+    process.wait()
+    assert ", dead" in site.run("status", f"--namespace={site.namespace}", run).out
+    resumed = site.run(*resume(site, run))
+    assert resumed.code == 0, resumed.err
+    assert "waiting to see whether" not in resumed.out
+    assert_each_job_was_made_once(site)
+
+
+def test_a_controller_that_was_killed_on_another_host_is_known_dead_by_its_lease(
+    site: Site, project: Make
+) -> None:
     run, process = begin(site, slow(project, 30))
     look = ("status", f"--namespace={site.namespace}", run)
     assert "alive" in site.run(*look).out
     process.kill()
     process.wait()
-    site.cluster.kubectl(  # as if it had been a while ago
+    site.cluster.kubectl(  # as if it had been elsewhere, and a while ago
         "-n", site.namespace, "patch", "lease", run, "--type=merge",
-        '-p={"spec": {"renewTime": "2020-01-01T00:00:00.000000Z"}}',
+        '-p={"metadata": {"annotations": {"statemachine/process": "another/host/1"}}, '
+        '"spec": {"renewTime": "2020-01-01T00:00:00.000000Z"}}',
     )  # fmt: skip
     said = site.run(*look)
     assert "dead" in said.out
