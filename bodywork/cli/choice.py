@@ -215,7 +215,8 @@ def _hint_to_begin(place: Place, order: Order, last: Checkpoint | None) -> str:
     words = [word or name for word, name in zip(words, _ARGUMENTS, strict=True)]
     begin = advice.command(place, "workflow", *words)
     if last is None:
-        return f"there is no run of it yet; begin one: {begin}"
+        of = f" of {order.git_repo_branch or order.git_repo_url}" if any(where) else ""
+        return f"there is no run{of} yet; begin one: {begin}"
     ended = "succeeded" if last.state == lifecycle.SUCCEEDED else f"was {last.state}"
     return f"the last run, {last.id}, {ended}; a new one: {begin}"
 

@@ -30,10 +30,11 @@ def describe_end(last: Checkpoint) -> Message:
         return Message(describe_cancel(last.id, progress), label="note")
     if verdict is None:
         return Message(f"run {last.id} {_words(last.state)}")
-    reason = summarize(printable(verdict.reason))
+    reason = printable(verdict.reason)
     if verdict.fault in ("config", "source"):
-        text = f"the run could not begin: {reason}"
+        text = f"the run could not begin: {reason}"  # whole: the log does not say it
     else:
+        reason = summarize(reason)
         text = f"run {last.id} {_words(last.state)}{_at_fault(verdict)}: {reason}"
     details = "".join(f"\n  {printable(line)}" for line in verdict.details)
     return Message(text + details, printable(verdict.hint))

@@ -46,6 +46,7 @@ class Rehearsal:
         run_commit: the commit that this run used.
         repository, reference: what was asked for, now or by that run.
         commit: the commit that would be used; "" where that shows only later.
+        follows: whether that is where the reference points, no commit having been named.
         head: where the reference points now, if it is a branch of this machine's repository.
     """
 
@@ -55,6 +56,7 @@ class Rehearsal:
     repository: str
     reference: str
     commit: str
+    follows: bool
     head: "Head | None"
 
     def describe(self) -> str:
@@ -63,11 +65,11 @@ class Rehearsal:
             code = f", which had no commit yet; commit {short_commit(self.commit)}"
             return f"run {self.run}{code if self.commit else ''}"
         if self.commit != self.run_commit:
-            newer = f", {self.head.describe_newer()}" if self.head and self.head.newer else ""
-            at_head = self.head is None or self.head.commit == self.commit
-            of = f" of {self.reference}" if at_head else ""
+            of = f" of {self.reference}" if self.follows else ""
+            if self.follows and self.head and self.head.newer:
+                of += f", {self.head.describe_newer()}"
             before = f"run {self.run}, commit {short_commit(self.run_commit)}"
-            return f"{before}; continued with commit {short_commit(self.commit)}{of}{newer}"
+            return f"{before}; continued with commit {short_commit(self.commit)}{of}"
         where = ""
         if self.head:
             same = self.head.commit == self.commit
@@ -116,6 +118,7 @@ def _rehearse(place: Place, order: Order, choice: Choice) -> Rehearsal:
         repository=repository,
         reference=reference,
         commit=commit,
+        follows=request is not None and not request.commit,
         head=find_head(repository, reference, before or commit),
     )
 

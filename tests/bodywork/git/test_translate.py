@@ -62,6 +62,7 @@ def test_no_temporary_folder_is_told(take: Take, projects: Projects, temporary: 
     with pytest.raises(SourceError, match="no temporary folder can be made") as caught:
         take(projects.public)
     assert "TMPDIR" in caught.value.hint
+    assert not caught.value.temporary
 
 
 def test_a_transport_that_only_a_config_brings_in_is_refused(
