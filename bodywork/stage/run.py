@@ -79,6 +79,8 @@ def run_stage(
             source.checkout(order.repository, order.reference, order.commit, say=say) as checkout,
             tempfile.TemporaryDirectory(prefix="bodywork-stage-") as scratch,
         ):
+            if checkout.note:
+                say(f"note: {checkout.note}")
             stage = load_stage(checkout.folder, order.stage)
             folder = checkout.folder / order.stage
             script = _find_script(folder, stage)

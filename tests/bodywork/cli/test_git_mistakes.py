@@ -79,6 +79,7 @@ def mistakes(root: Path) -> Iterator[str]:
     (shop / "deploy").mkdir()
     (shop / "deploy" / "main.py").write_text("")
     yield told(root, "changes that are not committed", *run)
+    yield told(root, "the same, with one stage", "stage", "shop", "main", "train")
     yield told(root, "the same, looked at before", "validate", "shop")
     yield told(root, "nothing to resume", "workflow", "--resume")
     shutil.rmtree(shop / "deploy")
