@@ -49,8 +49,10 @@ class Project:
         self.workflow(dag)
 
     def workflow(self, dag: str, *, image: str = "", more: str = "") -> None:
-        """Write bodywork.ini."""
-        text = f'[default]\nPROJECT_NAME="{self.name}"\nDOCKER_IMAGE="{image or self.image}"\n'
+        """Write bodywork.ini; without any image, the namespace's is meant."""
+        text = f'[default]\nPROJECT_NAME="{self.name}"\n'
+        if image or self.image:
+            text += f'DOCKER_IMAGE="{image or self.image}"\n'
         (self.folder / "bodywork.ini").write_text(f"{text}[workflow]\nDAG={dag}\n{more}")
 
     def batch(
