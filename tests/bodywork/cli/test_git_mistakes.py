@@ -4,55 +4,16 @@ The real commands run in processes of their own. After a change that is meant, w
 with `python -m tests.bodywork.cli.test_git_mistakes` and read the difference.
 """
 
-import os
-import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.crash.workplace import BODYWORK
 from tests.servers.repositories import commit, git
+from tests.support.sessions import told, write_project
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "cli" / "git-mistakes.txt"
-FILTERS = [
-    (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}", "DATE TIME,MS"),
-    (r"\bshop-\d{8}-\d{6}-[0-9a-f]{4}", "RUN"),
-    (r"\b(commit|at) [0-9a-f]{7}\b", r"\1 SHORT"),
-    (r"git version .*", "git version N"),
-]
-CONFIG = (
-    "[default]\nPROJECT_NAME=shop\nDOCKER_IMAGE=python:3.12-slim\n"
-    "[workflow]\nDAG=train\n[logging]\nLOG_LEVEL=INFO\n"
-)
-STAGE = (
-    "[default]\nSTAGE_TYPE=batch\nEXECUTABLE_SCRIPT=main.py\n"
-    "[batch]\nMAX_COMPLETION_TIME_SECONDS=30\nRETRIES=0\n"
-)
-
-
-def write_project(folder: Path, script: str = "print('trained')\n") -> None:
-    (folder / "train").mkdir(parents=True)
-    (folder / "bodywork.ini").write_text(CONFIG)
-    (folder / "train" / "config.ini").write_text(STAGE)
-    (folder / "train" / "requirements.txt").write_text("")
-    (folder / "train" / "main.py").write_text(script)
-
-
-def told(root: Path, title: str, *words: str) -> str:
-    """Return all that a command shows, with its exit code, filtered."""
-    environment = {**os.environ, "BODYWORK_ENGINE": "local", "BODYWORK_HOME": str(root / "state")}
-    done = subprocess.run(
-        [*BODYWORK, *words], env=environment, capture_output=True, text=True, cwd=root
-    )
-    lines = [f"# {title}", f"$ bodywork {' '.join(words)}", done.stdout.rstrip(), done.stderr]
-    text = "\n".join(line for line in lines if line).rstrip()
-    text = text.replace(str(root), "/home/ada")
-    for pattern, stands in FILTERS:
-        text = re.sub(pattern, stands, text)
-    return f"{text}\nexit code {done.returncode}\n"
 
 
 def mistakes(root: Path) -> Iterator[str]:
