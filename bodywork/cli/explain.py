@@ -15,6 +15,8 @@ from bodywork.workflow.summary import SHORT_COMMIT, describe_stage, describe_sta
 Advise = Callable[..., str]
 """Words of a command → the command to type."""
 NOTE_WIDTH = 40
+COMMENT = "   # "
+"""Between a command and what it is for; on narrow screens that stands on the line above."""
 
 
 def render_runs(
@@ -61,7 +63,7 @@ def render_run(
         _why(status),
         _rolled_back(status),
         _failed_hooks(status),
-        _next(status, advise, newer),
+        _next(status, advise, newer, width),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -194,8 +196,15 @@ def _restoration(stage: StageStatus) -> str:
     return f"  {stage.name} {words[stage.restoration]}{reason}{hint}"
 
 
-def _next(status: RunStatus, advise: Advise, newer: str) -> str:
-    return "\n".join(["Next:", *(f"  {line}" for line in _advice(status, advise, newer))])
+def _next(status: RunStatus, advise: Advise, newer: str, width: int | None) -> str:
+    lines = ["Next:"]
+    for line in _advice(status, advise, newer):
+        command, mark, comment = line.partition(COMMENT)
+        if mark and width is not None and len(line) + 2 > width:
+            lines += [f"  # {comment}:", f"  {command}"]
+        else:
+            lines.append(f"  {line}")
+    return "\n".join(lines)
 
 
 def _failed_hooks(status: RunStatus) -> str:

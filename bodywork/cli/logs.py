@@ -4,6 +4,7 @@ On a screen that is too narrow for it, without the date and the logger: `20:04:1
 """
 
 import logging
+import textwrap
 
 from bodywork.cli.paper import Paper
 
@@ -24,9 +25,18 @@ class PaperHandler(logging.Handler):
     def format(self, record: logging.LogRecord) -> str:
         """Return the record's text, in the form that the paper has room for."""
         columns = self._paper.columns
-        if columns is not None and columns < WIDE_COLUMNS:
-            return self._short.format(record)
-        return super().format(record)
+        if columns is None or columns >= WIDE_COLUMNS:
+            return super().format(record)
+        text = self._short.format(record)
+        if len(text) <= columns or "\n" in text:
+            return text
+        return textwrap.fill(  # at words: names and paths stay whole
+            text,
+            columns,
+            subsequent_indent="  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the record."""

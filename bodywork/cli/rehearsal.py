@@ -95,7 +95,8 @@ def rehearse(place: Place, order: Order, choice: Choice) -> None:
     rows = [
         (str(each.step or "-"), each.stage, each.action, each.reason) for each in rehearsal.intents
     ]
-    click.echo(render_table(("STEP", "STAGE", "ACTION", "REASON"), rows, screen_width()))
+    headers = ("STEP", "STAGE", "ACTION", "REASON")
+    click.echo(render_table(headers, rows, screen_width(), names=("STAGE",)))
 
 
 def _rehearse(place: Place, order: Order, choice: Choice) -> Rehearsal:

@@ -157,6 +157,7 @@ def _as_json(secrets: Mapping[str, Mapping[str, str]], reveal: bool) -> str:
 
 
 def _as_table(secrets: Mapping[str, Mapping[str, str]], reveal: bool) -> str:
+    from bodywork.cli.paper import screen_width
     from bodywork.cli.render import render_table
 
     if not secrets:
@@ -165,4 +166,4 @@ def _as_table(secrets: Mapping[str, Mapping[str, str]], reveal: bool) -> str:
         rows = [(name, key, data[key]) for name, data in secrets.items() for key in sorted(data)]
         return render_table(("NAME", "KEY", "VALUE"), rows)
     keys = [(name, ", ".join(sorted(data))) for name, data in secrets.items()]
-    return render_table(("NAME", "KEYS"), keys)
+    return render_table(("NAME", "KEYS"), keys, screen_width())
