@@ -9,7 +9,8 @@
     ├── RunNotFound             no such run is on record                        (2)
     ├── NotFound                a namespace, secret or service that is not there (2)
     ├── EngineError             the engine refuses: port taken, foreign object   (1)
-    │   └── SourceLost          the engine no longer has the run's source: publish it again
+    │   ├── SourceLost          the engine no longer has the run's source: publish it again
+    │   └── SecretExists        there is a secret of that name
     ├── EngineUnavailable       the engine cannot be reached                     (5)
     └── Unsupported             this engine cannot do that, and which one can    (2)
 
@@ -92,6 +93,10 @@ class NotFound(BodyworkError):
 
 class EngineError(BodyworkError):
     """The engine refused, and asking again will not help."""
+
+
+class SecretExists(EngineError):
+    """There is a secret of that name already."""
 
 
 class SourceLost(EngineError):

@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass, replace
 
 from bodywork.cli import advice
-from bodywork.cli.wiring import Place, checkpoints, load_run, redacted
+from bodywork.cli.wiring import LATEST, Place, checkpoints, load_run, redacted
 from bodywork.errors import RunNotFound, UsageError
 from bodywork.model.names import GIVEN_LENGTH, RunName, problem_with_label, retry_name
 from bodywork.workflow import lifecycle
@@ -93,6 +93,8 @@ class Order:
             raise UsageError("--retries goes with --as", hint="a retry is named after its run")
         if self.name and (fault := problem_with_label(self.name)):
             raise UsageError(f"a run cannot be called {self.name!r}: it {fault}")
+        if self.name == LATEST:
+            raise UsageError(f"a run cannot be called {LATEST}: that stands for the newest one")
         if len(self.name) > GIVEN_LENGTH:
             raise UsageError(f"the name {self.name!r} has more than {GIVEN_LENGTH} characters")
 

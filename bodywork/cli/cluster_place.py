@@ -46,8 +46,8 @@ class KubernetesPlace:
     engine_name = "kubernetes"
     services_answer_here = False
 
-    def __init__(self, namespace: str) -> None:
-        self.client = connect(QUICK, time.sleep)
+    def __init__(self, namespace: str, client: Client | None = None) -> None:
+        self.client = client or connect(QUICK, time.sleep)
         name = namespace or self.client.namespace or wiring.DEFAULT_NAMESPACE
         if fault := problem_with_label(name):
             raise UsageError(f"the namespace {name!r} {fault}")
@@ -73,6 +73,10 @@ class KubernetesPlace:
             raise wiring.missing_namespace(self.namespace) from None
         except Forbidden:
             return  # who may not look at namespaces will see when something is made in it
+
+    def beside(self, namespace: Namespace) -> "KubernetesPlace":
+        """Return another namespace of the same cluster."""
+        return KubernetesPlace(namespace, self.client)
 
     def engine(self) -> KubernetesEngine:
         """Return an engine to look with."""

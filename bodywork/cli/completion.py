@@ -18,4 +18,15 @@ def completion(ctx: click.Context, shell: str) -> None:
     kind = get_completion_class(shell)
     if kind is None:
         raise click.UsageError(f"no completion for {shell}")
-    click.echo(kind(ctx.find_root().command, {}, "bodywork", "_BODYWORK_COMPLETE").source())
+    script = kind(ctx.find_root().command, {}, "bodywork", "_BODYWORK_COMPLETE").source()
+    click.echo(_complete_for_plain_zsh(script) if shell == "zsh" else script)
+
+
+def _complete_for_plain_zsh(script: str) -> str:
+    """Load what registers completions where the user's own ~/.zshrc has not.
+
+    The first line stays the first: by it zsh knows the script when it lies in a folder of $fpath.
+    """
+    first, rest = script.split("\n", 1)
+    load = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i }"
+    return f"{first}\n{load}\n{rest}"

@@ -7,6 +7,7 @@ import click
 
 from bodywork.cli import options
 from bodywork.cli.exits import tell
+from bodywork.cli.parameters import CRONJOB
 from bodywork.errors import NotFound, Unsupported, UsageError
 from bodywork.model.images import check_image
 from bodywork.model.names import MOST_RETRIES
@@ -86,7 +87,7 @@ def _settings(*, needed: bool) -> "Callable[[options.F], options.F]":
     return decorate
 
 
-_NAME = click.option("--name", required=True, help="The cronjob's name.")
+_NAME = click.option("--name", required=True, type=CRONJOB, help="The cronjob's name.")
 
 
 @click.group(epilog=_EPILOG)
@@ -134,7 +135,9 @@ def update(engine: str, namespace: str, name: str, **given: Any) -> None:
 
 @cronjob.command(epilog=_EPILOG)
 @options.place
-@click.option("--name", default="", help="Only this cronjob, with all that there is to say.")
+@click.option(
+    "--name", default="", type=CRONJOB, help="Only this cronjob, with all that there is to say."
+)
 @options.output("table", "json")
 def display(engine: str, namespace: str, name: str, form: str) -> None:
     """List the schedules of a namespace."""

@@ -20,11 +20,18 @@ COMMENT = "   # "
 
 
 def render_runs(
-    statuses: Sequence[RunStatus], now: datetime, width: int | None, most: int | None = None
+    statuses: Sequence[RunStatus],
+    now: datetime,
+    width: int | None,
+    most: int | None = None,
+    everywhere: bool = False,
 ) -> str:
-    """Return the table of a namespace's runs; the first `most` of them, and how many more."""
+    """Return the table of a namespace's runs, or with `everywhere` of those of all namespaces.
+
+    It has the first `most` of them, and says how many more there are.
+    """
     shown = statuses if most is None or len(statuses) <= most else statuses[: max(1, most - 1)]
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             status.run,
             describe_state(status),
@@ -34,8 +41,12 @@ def render_runs(
         )
         for status in shown
     ]
-    headers = ("RUN", "STATE", "STEP", "STARTED", "TOOK")
-    table = render_table(headers, rows, width, names=("RUN",), spare=("TOOK", "STEP"))
+    headers: tuple[str, ...] = ("RUN", "STATE", "STEP", "STARTED", "TOOK")
+    names: tuple[str, ...] = ("RUN",)
+    if everywhere:
+        headers, names = ("NAMESPACE", *headers), ("RUN", "NAMESPACE")
+        rows = [(status.namespace, *row) for status, row in zip(shown, rows, strict=True)]
+    table = render_table(headers, rows, width, names=names, spare=("TOOK", "STEP"))
     more = len(statuses) - len(shown)
     return f"{table}\nand {more} older" if more else table
 

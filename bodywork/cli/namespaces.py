@@ -3,7 +3,7 @@
 import click
 
 from bodywork.cli import options
-from bodywork.cli.parameters import LABEL
+from bodywork.cli.parameters import NAMESPACE
 from bodywork.errors import UsageError
 from bodywork.model.images import check_image
 from bodywork.model.names import problem_with_label
@@ -18,7 +18,7 @@ Examples:
 
 @click.command("setup-namespace", epilog=_EPILOG)
 @options.engine
-@click.argument("namespace", type=LABEL)
+@click.argument("namespace", type=NAMESPACE)
 @click.option(
     "--dry-run",
     is_flag=True,

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from bodywork.cli.contexts import chosen_cluster
-from bodywork.cli.parameters import LABEL
+from bodywork.cli.parameters import NAMESPACE
 from bodywork.cli.wiring import ENGINES
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -19,7 +19,7 @@ def place(command: F) -> F:
         "-n",
         "--namespace",
         metavar="NS",
-        type=LABEL,
+        type=NAMESPACE,
         envvar="BODYWORK_NAMESPACE",
         default="",
         help="Namespace to work in; else $BODYWORK_NAMESPACE, else the context's, else `default`.",

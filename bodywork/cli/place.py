@@ -47,6 +47,10 @@ class LocalPlace:
             raise wiring.missing_namespace(self.namespace)
         self.administration.setup_namespace(self.namespace)
 
+    def beside(self, namespace: Namespace) -> "LocalPlace":
+        """Return another namespace of this machine."""
+        return LocalPlace(namespace)
+
     def engine(self, epochs: dict[str, int] | None = None) -> LocalEngine:
         """Return an engine; with `epochs` (run → epoch that we hold) its changes are fenced."""
 

@@ -1,14 +1,16 @@
 """`bodywork logs`: which attempts of a run have logs, and where those of reused stages are."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 
+from bodywork.cli.exits import tell
 from bodywork.cli.following import LogFrame, write_log
 from bodywork.cli.paper import Paper, PlainPaper
 from bodywork.cli.wiring import Place, load_run
 from bodywork.errors import NotFound, UsageError
 from bodywork.model.names import RunName, StageName
-from bodywork.model.run import StageRun
+from bodywork.model.run import LogLine, StageRun
 from bodywork.workflow import lifecycle
 from bodywork.workflow.progress import Progress
 from bodywork.workflow.record import parse_progress
@@ -37,8 +39,8 @@ class Reading:
         self._sleep = sleep
         self._engine = place.engine()
 
-    def show(self, stage: str, attempt: int) -> None:
-        """Write the log of one stage, or of all of them.
+    def show(self, stage: str, attempt: int, tail: int = 0) -> None:
+        """Write the log of one stage, or of all of them; of each the last `tail` lines (0: all).
 
         Raises:
             NotFound: there is no such stage or attempt, or it has not begun.
@@ -47,7 +49,7 @@ class Reading:
         if attempt and not stage:
             raise UsageError("--attempt needs a STAGE")
         if stage:
-            for line in self._engine.read_log(self._find(stage, attempt), follow=self._follow):
+            for line in self._lines(self._find(stage, attempt), tail):
                 self._paper.line(line.text)
             return
         shown: set[StageRun] = set()
@@ -55,14 +57,32 @@ class Reading:
             ended = self._has_ended()
             fresh = [each for each in self._begun() if each not in shown]
             for each in fresh:
-                write_log(
-                    self._paper, self._frame, each, self._engine.read_log(each, follow=self._follow)
-                )
+                write_log(self._paper, self._frame, each, self._lines(each, tail))
                 shown.add(each)
             if not self._follow or (ended and not fresh):
                 return
             if not fresh:
                 self._sleep(LOOK_SECONDS)
+
+    def _lines(self, attempt: StageRun, tail: int) -> Iterator[LogLine]:
+        """Yield an attempt's log; where there is nothing in it, say so on stderr."""
+        empty = True
+        for line in self._read(attempt, tail):
+            empty = False
+            yield line
+        if empty:
+            number = f" (attempt {attempt.attempt})" if attempt.attempt > 1 else ""
+            tell(f"the log of stage {attempt.stage}{number} is empty", label="note")
+
+    def _read(self, attempt: StageRun, tail: int) -> Iterator[LogLine]:
+        if not tail:
+            yield from self._engine.read_log(attempt, follow=self._follow)
+            return
+        last = deque(self._engine.read_log(attempt), maxlen=tail)
+        yield from last
+        if self._follow:
+            after = last[-1].position if last else 0
+            yield from self._engine.read_log(attempt, after, follow=True)
 
     def _progress(self, run: str = "") -> Progress:
         return parse_progress(load_run(self._place, run or self._run).data)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from bodywork.cli import options
-from bodywork.errors import NotFound
+from bodywork.cli.parameters import SECRET
+from bodywork.errors import EngineError, NotFound, SecretExists
 
 if TYPE_CHECKING:
     from bodywork.cli.wiring import Place
@@ -81,7 +82,7 @@ def _data(command: F) -> F:
     return cast(F, with_data)
 
 
-_NAME = click.option("--name", required=True, help="The secret's name.")
+_NAME = click.option("--name", required=True, type=SECRET, help="The secret's name.")
 
 
 @secret.command(epilog=_EPILOG)
@@ -91,7 +92,10 @@ _NAME = click.option("--name", required=True, help="The secret's name.")
 def create(engine: str, namespace: str, name: str, data: Mapping[str, str]) -> None:
     """Store a new secret."""
     place = _open(engine, namespace)
-    place.administration.create_secret(place.namespace, name, data)
+    try:
+        place.administration.create_secret(place.namespace, name, data)
+    except SecretExists as error:
+        raise EngineError(error.message, hint=f"change it: {_update(place, name)}") from None
     click.echo(f"secret={name} created in namespace={place.namespace}")
 
 
@@ -118,7 +122,7 @@ def delete(engine: str, namespace: str, name: str) -> None:
 
 @secret.command(epilog=_EPILOG)
 @options.place
-@click.option("--name", default="", help="Only this secret.")
+@click.option("--name", default="", type=SECRET, help="Only this secret.")
 @click.option("--reveal", is_flag=True, help="Show the values as well.")
 @options.output("table", "json")
 def display(engine: str, namespace: str, name: str, reveal: bool, form: str) -> None:
@@ -132,6 +136,18 @@ def display(engine: str, namespace: str, name: str, reveal: bool, form: str) -> 
         )
     shown = {each: found[each] for each in sorted(found) if name in ("", each)}
     click.echo(_as_json(shown, reveal) if form == "json" else _as_table(shown, reveal))
+
+
+def _update(place: "Place", name: str) -> str:
+    """Return the command that changes the secret to what was typed; values do not stand in it."""
+    from bodywork.cli import advice
+
+    typed = click.get_current_context().params
+    pairs = [f"{pair.partition('=')[0]}=VALUE" for pair in (*typed["pairs"], *typed["more"])]
+    words = ["--data", *pairs] if pairs else []
+    words += [f"--from-file={file}" for file in typed["files"]]
+    words += [f"--from-env-file={file}" for file in typed["env_files"]]
+    return advice.command(place, "secret", "update", f"--name={name}", *words)
 
 
 def _open(engine: str, namespace: str) -> "Place":

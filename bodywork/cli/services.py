@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bodywork.cli import options
+from bodywork.cli.parameters import SERVICE
 
 if TYPE_CHECKING:
     from bodywork.model.run import ServiceStatus
@@ -41,7 +42,12 @@ def display(engine: str, namespace: str, form: str) -> None:
 
 @service.command(epilog=_EPILOG)
 @options.place
-@click.option("--name", required=True, help="The service's name, as in its URL: project--stage.")
+@click.option(
+    "--name",
+    required=True,
+    type=SERVICE,
+    help="The service's name, as in its URL: project--stage.",
+)
 def delete(engine: str, namespace: str, name: str) -> None:
     """End a service and remove it, with its old versions."""
     from bodywork.cli.wiring import open_place

@@ -1,7 +1,7 @@
 """One look at a namespace's runs, or at one of them, in the form that was asked for."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +15,7 @@ from bodywork.cli.render import render_json
 from bodywork.cli.screen import Room, drawable
 from bodywork.cli.shortening import shorten
 from bodywork.cli.wiring import Place
-from bodywork.errors import UsageError
+from bodywork.errors import EngineError, UsageError
 from bodywork.workflow.status import SCHEMA, RunStatus, document
 
 LEAST_ROWS = 4
@@ -39,6 +39,7 @@ class View:
     place: Place
     run: str
     form: str
+    everywhere: bool = False
     ended: bool = False
     warn: Callable[[str], None] = warn
     _warned: set[str] = field(default_factory=set)
@@ -52,7 +53,17 @@ class View:
             self.ended = self._statuses[0].ended
             self._newer = _newer(self._statuses[0]) if self.ended else ""
         else:
-            self._statuses = list(wiring.list_statuses(self.place, self._unreadable))
+            self._statuses = list(self._list())
+
+    def _list(self) -> Iterator[RunStatus]:
+        if not self.everywhere:
+            yield from wiring.list_statuses(self.place, self._unreadable)
+            return
+        for place in wiring.all_places(self.place):
+            try:
+                yield from wiring.list_statuses(place, self._unreadable)
+            except EngineError as error:  # we may not look there
+                self._unreadable(f"namespace {place.namespace} is left out: {error.message}")
 
     def render(self, room: Room | None = None) -> str:
         """Return the text of the last look: all of it, or what goes into the room."""
@@ -72,17 +83,19 @@ class View:
     def _table(self, now: datetime, width: int | None, most: int | None) -> str:
         if self.run:
             return render_run(self._statuses[0], now, self._advise, width, self._newer, most)
+        if not self._statuses and self.everywhere:
+            return "no runs in any namespace yet"
         if not self._statuses:
             begin = self._advise("workflow", "GIT_REPO_URL", "GIT_REPO_BRANCH")
             return f"no runs in namespace {self.place.namespace} yet\nbegin one: {begin}"
-        return render_runs(self._statuses, now, width, most)
+        return render_runs(self._statuses, now, width, most, self.everywhere)
 
     def _document(self) -> Any:
         if self.run:
             return document(self._statuses[0])
         return {
             "schema": SCHEMA,
-            "namespace": self.place.namespace,
+            "namespace": None if self.everywhere else self.place.namespace,
             "runs": [document(status) for status in self._statuses],
         }
 

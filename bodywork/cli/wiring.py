@@ -29,6 +29,8 @@ Observer = Callable[["Checkpoint"], None]
 ENGINES = ("kubernetes", "local")
 """What --engine, BODYWORK_ENGINE and `Workflow(engine=…)` may name; the first is the default."""
 DEFAULT_NAMESPACE = "default"
+LATEST = "latest"
+"""What may be typed for the newest run on record."""
 RETRY_FIRST_SECONDS = 1.0
 RETRY_MAXIMUM_SECONDS = 60.0
 
@@ -53,6 +55,10 @@ class Place(Protocol):
 
     def require(self) -> None:
         """Raise `NotFound` where the namespace is not there."""
+        ...
+
+    def beside(self, namespace: Namespace) -> "Place":
+        """Return another namespace of the same engine."""
         ...
 
     def engine(self) -> "Engine":
@@ -207,6 +213,19 @@ def checkpoints(
             unreadable(each.message)
 
 
+def resolve_run(place: Place, run: str) -> str:
+    """Return the run that is meant: `latest` is the newest on record. Raises `RunNotFound`."""
+    if run != LATEST:
+        return run
+    newest = max(checkpoints(place.store), key=lambda each: each.created_at, default=None)
+    if newest is None:
+        raise RunNotFound(
+            f"there are no runs in namespace {place.namespace} yet",
+            hint="`bodywork status -A` lists those of all namespaces",
+        )
+    return newest.id
+
+
 def load_run(place: Place, run: str) -> "Checkpoint":
     """Return a run's checkpoint.
 
@@ -223,7 +242,7 @@ def load_run(place: Place, run: str) -> "Checkpoint":
             raise
         raise RunNotFound(
             f"no run {run} is on record in namespace {place.namespace}",
-            hint="`bodywork status` lists the runs of a namespace",
+            hint="`bodywork status` lists its runs, `bodywork status -A` those of all namespaces",
         ) from error
 
 
@@ -245,6 +264,12 @@ def list_statuses(
         for each in checkpoints(place.store, unreadable)
     ]
     return sorted(found, key=lambda each: each.created_at, reverse=True)
+
+
+def all_places(place: Place) -> Iterator[Place]:
+    """Yield the place of each namespace of the same engine, by name."""
+    for namespace in place.administration.namespaces():
+        yield place.beside(namespace)
 
 
 def missing_namespace(namespace: str) -> NotFound:

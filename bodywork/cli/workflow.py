@@ -1,12 +1,13 @@
 """`bodywork workflow`: run a project, or resume a run."""
 
+from dataclasses import replace
 from typing import Any
 
 import click
 
 from bodywork.cli import options
 from bodywork.cli.exits import Ended, tell
-from bodywork.cli.parameters import LABEL
+from bodywork.cli.parameters import LABEL, RUN, STAGE
 from bodywork.model.names import MOST_RETRIES
 
 _EPILOG = """\b
@@ -29,11 +30,22 @@ and resumable, 5 the engine cannot be reached."""
 @click.argument("git_repo_url", default="", metavar="[GIT_REPO_URL]")
 @click.argument("git_repo_branch", default="", metavar="[GIT_REPO_BRANCH]")
 @click.option("--resume", is_flag=True, help="Go on with a run instead of beginning one.")
-@click.option("--run", default="", metavar="RUN", help="The run to resume; else the newest one.")
+@click.option(
+    "--run",
+    default="",
+    metavar="RUN",
+    type=RUN,
+    help="The run to resume, or `latest`; else the newest that is unfinished or failed.",
+)
 @click.option("--branch", default="", metavar="B", help="Resume with this branch's newest code.")
 @click.option("--commit", default="", metavar="C", help="Run exactly this commit.")
 @click.option(
-    "--from", "from_stage", default="", metavar="STAGE", help="Run it and all after it again."
+    "--from",
+    "from_stage",
+    default="",
+    metavar="STAGE",
+    type=STAGE,
+    help="Run it and all after it again.",
 )
 @click.option("--dry-run", is_flag=True, help="Only print what each stage would do, and why.")
 @click.option("--take-over", is_flag=True, help="Do not ask whether another controller is at work.")
@@ -86,11 +98,13 @@ def workflow(**given: Any) -> None:
     is a run of its own, RUN-retry-1, that takes over what succeeded.
     """
     from bodywork.cli.choice import Order, choose
-    from bodywork.cli.wiring import open_place
+    from bodywork.cli.wiring import open_place, resolve_run
 
     order = Order(**given).check()
     place = open_place(order.engine, order.namespace)
     place.require()
+    if order.run:
+        order = replace(order, run=resolve_run(place, order.run))
     choice = choose(place, order)
     if order.dry_run:
         from bodywork.cli.rehearsal import rehearse

@@ -9,7 +9,7 @@ from bodywork.cluster.client import Client
 from bodywork.cluster.deployments import accepted_version
 from bodywork.cluster.errors import AlreadyExists
 from bodywork.cluster.namespaces import setup_namespace
-from bodywork.errors import EngineError, NotFound
+from bodywork.errors import NotFound, SecretExists
 from bodywork.model.names import Namespace
 from bodywork.model.run import ServiceStatus
 
@@ -47,7 +47,7 @@ class ClusterAdministration:
         try:
             self._client.create(paths.secrets(namespace), body)
         except AlreadyExists:
-            raise EngineError(
+            raise SecretExists(
                 f"the secret {name} exists already in namespace {namespace}",
                 hint="`bodywork secret update` changes keys of it",
             ) from None

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bodywork.errors import EngineError, NotFound, Unsupported, UsageError
+from bodywork.errors import NotFound, SecretExists, Unsupported, UsageError
 from bodywork.local import processes, secrets
 from bodywork.local.folders import Folders
 from bodywork.local.network import addresses
@@ -46,7 +46,7 @@ class LocalAdministration:
         _check_name("secret", name)
         folder = self._folders(namespace).secrets
         if secrets.read_secret(folder, name) is not None:
-            raise EngineError(
+            raise SecretExists(
                 f"the secret {name} exists already in namespace {namespace}",
                 hint="`bodywork secret update` changes keys of it",
             )

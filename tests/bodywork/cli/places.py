@@ -40,6 +40,9 @@ class MemoryPlace:
     def require(self) -> None:
         return
 
+    def beside(self, namespace: Namespace) -> "MemoryPlace":
+        raise NotImplementedError("there is only one")
+
     def engine(self) -> FakeEngine:
         return FakeEngine(self.office.world, NAMESPACE)
 

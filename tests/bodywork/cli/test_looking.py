@@ -238,3 +238,70 @@ def test_ctrl_c_is_how_one_stops_watching(capsys: pytest.CaptureFixture[str]) ->
 
     watch(Looks("a", "b"), interrupt)
     assert capsys.readouterr().out == "a\n"
+
+
+def test_latest_stands_for_the_newest_run_wherever_a_run_is_named(
+    bodywork: CommandLine, shop: Project
+) -> None:
+    nothing = bodywork("status", "latest")
+    assert (nothing.code, nothing.err.splitlines()[0]) == (
+        2,
+        "error: there are no runs in namespace default yet",
+    )
+    bodywork("workflow", shop.url, "main")
+    bodywork("workflow", shop.url, "main")
+    run = bodywork.newest()
+    assert bodywork("status", "latest", "-o", "json").json["run"] == run
+    assert bodywork("logs", "latest", "two").out == "hello from two\n"
+    assert f"note: run {run} has already ended" in bodywork("cancel", "latest").err
+    dry = bodywork("workflow", "--resume", "--run=latest", "--dry-run", "-o", "json")
+    assert dry.json["run"] == run
+    assert bodywork("workflow", shop.url, "main", "--as=latest").code == 2
+
+
+def test_the_end_of_a_log_and_an_empty_one(bodywork: CommandLine, shop: Project) -> None:
+    shop.batch("one", "print(*range(100), sep='\\n')\n")
+    shop.batch("two", "")
+    shop.commit()
+    bodywork("workflow", shop.url, "main")
+    assert bodywork("logs", "latest", "one", "--tail=2").out == "98\n99\n"
+    assert bodywork("logs", "latest", "one", "--tail=2", "--follow").out == "98\n99\n"
+    said = bodywork("logs", "latest", "two")
+    assert (said.code, said.out, said.err) == (0, "", "note: the log of stage two is empty\n")
+    everything = bodywork("logs", "latest", "--tail=1")
+    assert everything.err == "note: the log of stage two is empty\n"
+    assert "99\n" in everything.out
+    assert "98\n" not in everything.out
+
+
+def test_the_runs_of_all_namespaces_are_listed(bodywork: CommandLine, shop: Project) -> None:
+    assert bodywork("status", "-A").out == "no runs in any namespace yet\n"
+    for namespace in ("b", "a"):
+        bodywork("setup-namespace", namespace)
+        bodywork("workflow", f"--namespace={namespace}", shop.url, "main")
+    said = bodywork("status", "-A")
+    header, first, second = (line.split() for line in said.out.splitlines())
+    assert header == ["NAMESPACE", "RUN", "STATE", "STEP", "STARTED", "TOOK"]
+    assert (first[0], second[0], first[2]) == ("a", "b", "succeeded")
+    document = bodywork("status", "--all-namespaces", "-o", "json").json
+    assert document["namespace"] is None
+    assert [run["namespace"] for run in document["runs"]] == ["a", "b"]
+    assert bodywork("status", "-A", "latest").code == 2
+    lost = bodywork("status", first[1])
+    assert "`bodywork status -A` those of all namespaces" in lost.err
+
+
+def test_a_secret_that_is_there_is_changed_by_a_command_to_paste(
+    bodywork: CommandLine, tmp_path: Path
+) -> None:
+    key = tmp_path / "key"
+    key.write_text("k")
+    words = ["--name=store", "--data", "USER=ada", "PASSWORD=s3cret", f"--from-file=KEY={key}"]
+    assert bodywork("secret", "create", *words).code == 0
+    said = bodywork("secret", "create", *words)
+    assert said.code == 1
+    assert said.err == (
+        "error: the secret store exists already in namespace default\n"
+        "hint: change it: bodywork secret update --name=store --data USER=VALUE PASSWORD=VALUE "
+        f"--from-file=KEY={key}\n"
+    )
