@@ -4,7 +4,6 @@ A shell waits for the answer at each press of a key, and shows whatever is print
 little time, and one that fails in any way has found nothing.
 """
 
-import logging
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -24,7 +23,6 @@ def find_names(kind: str, typed: dict[str, Any]) -> list[str]:
         typed: values of the command's parameters before this one.
     """
     found: list[str] = []
-    logging.disable()
 
     def look() -> None:
         try:
