@@ -59,7 +59,7 @@ def watch_on_screen(view: Renewed, sleep: Callable[[float], None] = time.sleep) 
                 view.look()
                 _draw(view)
                 drawn = True
-                if view.ended:
+                if view.ended or stop():  # a library may have swallowed the exception
                     break
                 sleep(LOOK_SECONDS)
     except Interrupted:

@@ -231,7 +231,10 @@ def test_a_list_that_is_watched_stays_in_place(
     home: Path, office: Callable[..., Office], columns: int, lines: int
 ) -> None:
     place = office(["one"])
-    runs = [str(place.run(REQUEST).id) for _ in range(lines + 10)]
+    runs = []
+    for _ in range(lines + 10):
+        place.time.seconds += 1.0  # a run is named after its second
+        runs.append(str(place.run(REQUEST).id))
     terminal = Terminal(["status", "-n", "shop", "--watch"], {}, columns, lines)
     screen = terminal.show(lambda screen: any("older" in line for line in screen.visible))
     assert screen.visible[0].startswith("RUN ")
