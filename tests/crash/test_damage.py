@@ -49,7 +49,7 @@ def test_a_stage_whose_supervisor_is_killed_is_lost_and_can_be_resumed(gated: Wo
     os.close(hold)
     status = gated.status(run)
     assert status["state"] == "failed"
-    assert status["verdict"]["reason"].startswith("lost: its supervisor was killed")
+    assert status["verdict"]["reason"].startswith("its supervisor was killed")
     second = gated.start("workflow", f"--namespace={NAMESPACE}", "--resume")
     await_line(second, "creating job=shop--a")
     open_gate(gated)
