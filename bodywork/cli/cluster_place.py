@@ -18,6 +18,7 @@ from bodywork.cluster.settings import with_image
 from bodywork.errors import NotFound, UsageError
 from bodywork.model.names import Namespace, RunName, problem_with_label
 from bodywork.workflow.context import LOG
+from bodywork.workflow.lifecycle import step_of
 from bodywork.workflow.record import parse_progress
 from statemachine.stores.cluster_leases import ClusterLeaseStore
 from statemachine.stores.configmap import ConfigMapStore
@@ -70,7 +71,9 @@ class KubernetesPlace:
         try:
             self.client.get(paths.namespace(self.namespace))
         except NotFound:
-            raise wiring.missing_namespace(self.namespace) from None
+            from bodywork.cluster.namespaces import no_namespace
+
+            raise no_namespace(self.client, self.namespace) from None
         except Forbidden:
             return  # who may not look at namespaces will see when something is made in it
 
@@ -206,7 +209,8 @@ def describe_run(checkpoint: "Checkpoint") -> dict[str, str]:
     progress = parse_progress(checkpoint.data)
     project = progress.workflow.project if progress.workflow else ""
     plain = {"state": checkpoint.state, "project": project, "commit": progress.commit}
-    step = checkpoint.state.split("-")[1] if checkpoint.state.startswith("step-") else ""
+    reached = max((step_of(move.state) for move in checkpoint.path), default=0)
+    step = str(reached) if reached else ""
     return {**plain, "step": step, "repository": progress.request.repository}
 
 

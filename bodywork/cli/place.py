@@ -44,7 +44,7 @@ class LocalPlace:
         if (self._state / "namespaces" / self.namespace).is_dir():
             return
         if self.namespace != wiring.DEFAULT_NAMESPACE:
-            raise wiring.missing_namespace(self.namespace)
+            raise self.administration.missing(self.namespace)
         self.administration.setup_namespace(self.namespace)
 
     def beside(self, namespace: Namespace) -> "LocalPlace":

@@ -72,7 +72,8 @@ class Reading:
             yield line
         if empty:
             number = f" (attempt {attempt.attempt})" if attempt.attempt > 1 else ""
-            tell(f"the log of stage {attempt.stage}{number} is empty", label="note")
+            why = _why_empty(self._progress(attempt.run), attempt)
+            tell(f"the log of stage {attempt.stage}{number} is empty{why}", label="note")
 
     def _read(self, attempt: StageRun, tail: int) -> Iterator[LogLine]:
         if not tail:
@@ -125,3 +126,11 @@ class Reading:
         """Find the attempt in the run that made it; that record may be gone, and its logs too."""
         other = Reading(self._place, RunName(run), follow=self._follow, paper=self._paper)
         return other._find(stage, number)
+
+
+def _why_empty(progress: Progress, attempt: StageRun) -> str:
+    """Return what is known of an attempt whose script never ran, or whose log is gone."""
+    record = progress.stages[attempt.stage].attempts[attempt.attempt - 1]
+    if record.state == "intended":
+        return ": it has not started"
+    return f": {record.reason}" if record.reason and record.exit_code is None else ""

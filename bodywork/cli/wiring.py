@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
-from bodywork.errors import NotFound, RunNotFound, UsageError
+from bodywork.errors import RunNotFound, UsageError
 from bodywork.model.names import Namespace, problem_with_label
 
 if TYPE_CHECKING:
@@ -270,11 +270,3 @@ def all_places(place: Place) -> Iterator[Place]:
     """Yield the place of each namespace of the same engine, by name."""
     for namespace in place.administration.namespaces():
         yield place.beside(namespace)
-
-
-def missing_namespace(namespace: str) -> NotFound:
-    """Return the error for a namespace that is not there."""
-    return NotFound(
-        f"there is no namespace {namespace}",
-        hint=f"make it: bodywork setup-namespace {namespace}",
-    )

@@ -8,7 +8,7 @@ from bodywork.cluster import labels, paths
 from bodywork.cluster.client import Client
 from bodywork.cluster.deployments import accepted_version
 from bodywork.cluster.errors import AlreadyExists
-from bodywork.cluster.namespaces import setup_namespace
+from bodywork.cluster.namespaces import no_namespace, setup_namespace
 from bodywork.errors import NotFound, SecretExists
 from bodywork.model.names import Namespace
 from bodywork.model.run import ServiceStatus
@@ -52,7 +52,7 @@ class ClusterAdministration:
                 hint="`bodywork secret update` changes keys of it",
             ) from None
         except NotFound:
-            raise _no_namespace(namespace) from None
+            raise no_namespace(self._client, namespace) from None
 
     def update_secret(self, namespace: Namespace, name: str, data: Mapping[str, str]) -> None:
         """Set these keys of a secret and keep its others."""
@@ -125,12 +125,6 @@ def _encoded(data: Mapping[str, str]) -> dict[str, str]:
 
 def _decoded(data: Mapping[str, str]) -> dict[str, str]:
     return {key: base64.b64decode(value).decode("utf-8", "replace") for key, value in data.items()}
-
-
-def _no_namespace(namespace: str) -> NotFound:
-    return NotFound(
-        f"there is no namespace {namespace}", hint=f"make it: bodywork setup-namespace {namespace}"
-    )
 
 
 def _no_secret(namespace: str, name: str) -> NotFound:

@@ -15,6 +15,7 @@ from bodywork.cluster.errors import Forbidden
 from bodywork.cluster.forbidden import bind_cluster_command
 from bodywork.cluster.manifests import SERVICE_ACCOUNT
 from bodywork.cluster.probe import probe_image
+from bodywork.cluster.restricted import ENFORCE
 from bodywork.cluster.reviews import Allowed, check_rights, review
 from bodywork.cluster.rights import CONTROLLER
 from bodywork.cluster.settings import read_image, setup_command
@@ -23,7 +24,6 @@ from bodywork.model.checks import Check, Needs, check_secret
 
 OLDEST = (1, 29)
 """The first release whose Jobs heed `podReplacementPolicy`, and all else that we send."""
-_ENFORCE = "pod-security.kubernetes.io/enforce"
 _UNSEEN = "cannot be seen with your rights"
 _UNFIT = "not looked at, since the namespace cannot be used"
 
@@ -185,7 +185,7 @@ def _no_image(namespace: str, needs: Needs) -> Check:
 def _pod_security(namespace: str, found: dict[str, Any] | None) -> Check:
     if found is None:
         return Check("pod security", "warning", _UNSEEN)
-    level = (found["metadata"].get("labels") or {}).get(_ENFORCE, "")
+    level = (found["metadata"].get("labels") or {}).get(ENFORCE, "")
     if level == "restricted":
         return Check("pod security", "ok", level)
     return Check(
@@ -193,5 +193,5 @@ def _pod_security(namespace: str, found: dict[str, Any] | None) -> Check:
         "warning",
         f"{level} is enforced" if level else "no level is enforced",
         "stages need no more than restricted; to hold everybody to it: "
-        f"kubectl label --overwrite namespace {namespace} {_ENFORCE}=restricted",
+        f"kubectl label --overwrite namespace {namespace} {ENFORCE}=restricted",
     )

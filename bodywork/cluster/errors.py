@@ -126,6 +126,12 @@ def translate_transport(error: Exception, server: str) -> BodyworkError:
             f"the certificate of the cluster at {server} is not trusted: {_plain(error)}",
             hint="check certificate-authority and server of the context in the kubeconfig",
         )
+    if _unreadable_certificate(error):
+        return EngineError(
+            f"the client certificate or key for the cluster at {server} cannot be read",
+            hint="check client-certificate(-data) and client-key(-data) of the user in the "
+            "kubeconfig: is one of them empty or cut short?",
+        )
     if isinstance(error, LocationValueError):
         return EngineError(f"{server} is no address of a server", hint="check the kubeconfig")
     if isinstance(error, MaxRetryError) and error.reason is not None:
@@ -177,6 +183,14 @@ def _told(body: bytes) -> dict[str, Any]:
 def _untrusted(error: BaseException | None) -> bool:
     """Say whether the innermost reason is a certificate that fails verification."""
     return any(isinstance(each, ssl.SSLCertVerificationError) for each in _reasons(error))
+
+
+def _unreadable_certificate(error: BaseException | None) -> bool:
+    """Say whether our own certificate or key could not be loaded; nothing was sent then."""
+    return any(
+        isinstance(each, ssl.SSLError) and (each.library == "PEM" or "PEM lib" in str(each))
+        for each in _reasons(error)
+    )
 
 
 def _plain(error: Exception) -> str:

@@ -6,7 +6,9 @@ from typing import Any
 from bodywork.cluster import paths, rights, settings
 from bodywork.cluster.client import Client
 from bodywork.cluster.errors import AlreadyExists
-from bodywork.errors import NotFound
+from bodywork.cluster.restricted import ENFORCE
+from bodywork.errors import BodyworkError, NotFound
+from bodywork.model.namespaces import missing_namespace
 
 Manifest = dict[str, Any]
 
@@ -43,7 +45,30 @@ def setup_namespace(client: Client, namespace: str, image: str = "") -> Sequence
             said.append(f"{done} {form.format(**{'namespace': '', **manifest['metadata']})}")
     if image and settings.write_image(client, namespace, image):
         said.append(f"setting image={image} in namespace={namespace}")
-    return said or [f"namespace={namespace} is set up already"]
+    said = said or [f"namespace={namespace} is set up already"]
+    return [*said, *_say_unenforced(client, namespace)]
+
+
+def no_namespace(client: Client, namespace: str) -> NotFound:
+    """Return the error for a namespace that does not exist; it lists those of users."""
+    try:
+        items, _ = client.list_all(paths.namespaces())
+    except BodyworkError:
+        items = []  # not everybody may list them
+    names = [str(each["metadata"]["name"]) for each in items]
+    others = [name for name in names if not name.startswith("kube-")]
+    return missing_namespace(namespace, f"in the cluster at {client.server}", others)
+
+
+def _say_unenforced(client: Client, namespace: str) -> Sequence[str]:
+    """Say where nothing enforces what the docs promise: on a namespace that was there before."""
+    found = client.get(paths.namespace(namespace))
+    if (found["metadata"].get("labels") or {}).get(ENFORCE):
+        return []
+    return [
+        f"note: namespace={namespace} enforces no Pod Security level; it was left as it is",
+        f"hint: kubectl label namespace {namespace} {ENFORCE}=restricted",
+    ]
 
 
 def _ensure(client: Client, manifest: Manifest) -> str:

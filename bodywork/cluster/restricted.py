@@ -6,6 +6,8 @@ https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
 from typing import Any
 
 USER = 10001
+ENFORCE = "pod-security.kubernetes.io/enforce"
+"""The label of a namespace in which the API server refuses pods that need more."""
 TEMPORARY = "/tmp"  # noqa: S108  (the container's own)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from bodywork.cluster import labels
 from bodywork.cluster.manifests import SERVICE_ACCOUNT
+from bodywork.cluster.restricted import ENFORCE
 
 Manifest = dict[str, Any]
 
@@ -144,7 +145,7 @@ def namespace_manifests(namespace: str) -> list[Manifest]:
 
 def build_namespace(name: str) -> Manifest:
     """Return the namespace; its pods must pass the restricted profile, which all of ours do."""
-    level = {"pod-security.kubernetes.io/enforce": "restricted"}
+    level = {ENFORCE: "restricted"}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": _metadata(name, "", level)}
 
 

@@ -18,16 +18,27 @@ _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a file cannot be read."""
+    """Why a file cannot be read.
 
+    Attributes:
+        name: the file's path, or that of the folder or link on the way to it.
+        message: what is wrong, as the end of a sentence that begins with the name.
+        missing: whether it does not exist.
+    """
+
+    name: str
     message: str
     hint: str = ""
     line: int = 0
     missing: bool = False
 
     def problem(self, file: str) -> Problem:
-        """Return it as a problem of that file."""
-        return Problem(file, self.line, "", "", self.message, self.hint)
+        """Return it as a problem of that file, which is named once."""
+        return Problem(file, self.line, "", "", self.sentence(file), self.hint)
+
+    def sentence(self, file: str = "") -> str:
+        """Return what is wrong with the name before it, unless that is `file`."""
+        return self.message if self.name == shorten(file) else f"{self.name} {self.message}"
 
 
 def find_fault(root: Path, name: str) -> Fault | None:
@@ -39,16 +50,16 @@ def find_fault(root: Path, name: str) -> Fault | None:
         try:
             mode = os.lstat(place).st_mode
         except FileNotFoundError:
-            return Fault(f"{told} is missing", _hint_for_missing(place), missing=True)
+            return Fault(told, "is missing", _hint_for_missing(place), missing=True)
         except (OSError, ValueError) as error:
-            return Fault(f"{told} cannot be read: {_reason(error)}")
+            return Fault(told, f"cannot be read: {_reason(error)}")
         if stat.S_ISLNK(mode):
             link = shorten(str(place.relative_to(root)))
-            return Fault(f"{link} is a symbolic link", "put what it leads to in its place")
+            return Fault(link, "is a symbolic link", "put what it leads to in its place")
     if not stat.S_ISREG(mode):
         return _irregular(told, mode)
     if not os.access(place, os.R_OK):
-        return Fault(f"{told} cannot be read: Permission denied", f"chmod u+r {told}")
+        return Fault(told, "cannot be read: Permission denied", f"chmod u+r {told}")
     return None
 
 
@@ -60,15 +71,15 @@ def read_text(root: Path, name: str) -> str | Fault:
     try:
         raw = _read(root / name)
     except OSError as error:
-        return Fault(f"{name} cannot be read: {_reason(error)}")
+        return Fault(name, f"cannot be read: {_reason(error)}")
     if len(raw) > LIMIT_BYTES:
-        return Fault(f"{name} is larger than 1 MiB", "keep data elsewhere; this file is text")
+        return Fault(name, "is larger than 1 MiB", "keep data elsewhere; this file is text")
     if b"\0" in raw:
-        return Fault(f"{name} is binary, not text", line=_line(raw, raw.index(b"\0")))
+        return Fault(name, "is binary, not text", line=_line(raw, raw.index(b"\0")))
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        return Fault(f"{name} is not UTF-8", "save it as UTF-8", _line(raw, error.start))
+        return Fault(name, "is not UTF-8", "save it as UTF-8", _line(raw, error.start))
 
 
 def _read(place: Path) -> bytes:
@@ -82,8 +93,8 @@ def _read(place: Path) -> bytes:
 
 def _irregular(told: str, mode: int) -> Fault:
     if stat.S_ISDIR(mode):
-        return Fault(f"{told} is a folder, not a file")
-    return Fault(f"{told} is no regular file", "pipes, sockets and devices cannot be read")
+        return Fault(told, "is a folder, not a file")
+    return Fault(told, "is not a regular file", "pipes, sockets and devices cannot be read")
 
 
 def _hint_for_missing(place: Path) -> str:

@@ -20,7 +20,8 @@ def fault_of_root(root: Path) -> Fault | None:
             return None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        return Fault(f"the project's folder cannot be read: {reason}", "give the project's folder")
+        message = f"the project's folder cannot be read: {reason}"
+        return Fault(".", message, "give the project's folder")
 
 
 def fault_of_folder(root: Path, name: str) -> str:

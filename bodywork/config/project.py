@@ -100,11 +100,11 @@ def _read(root: Path, trees: Mapping[str, str]) -> tuple[Workflow | None, Sequen
     project = check_section(document, "default", schemas.PROJECT)
     flow = check_section(document, "workflow", schemas.WORKFLOW)
     logging = check_section(document, "logging", schemas.LOGGING, needed=False)
-    steps = _read_steps(document, flow)
+    steps, is_sound = _read_steps(document, flow)
     wanted = _wanted(document, steps, flow.get("RUN_ON_FAILURE", ""))
     _check_names(document, project.get("PROJECT_NAME", ""), wanted)
     stages, problems = _read_stages(root, document, wanted, trees)
-    unused = unused_folders(root, wanted) if wanted else []
+    unused = unused_folders(root, wanted) if wanted and is_sound else []
     problems = sorted([*document.problems, *problems, *unused], key=_place)
     if any(not problem.warning for problem in problems):
         return None, problems
@@ -121,13 +121,16 @@ def _read(root: Path, trees: Mapping[str, str]) -> tuple[Workflow | None, Sequen
     return workflow, problems
 
 
-def _read_steps(document: Document, flow: Mapping[str, Any]) -> tuple[tuple[str, ...], ...]:
+def _read_steps(
+    document: Document, flow: Mapping[str, Any]
+) -> tuple[tuple[tuple[str, ...], ...], bool]:
+    """Return the steps, and whether the DAG is well formed: whether all its names are known."""
     if "DAG" not in flow:
-        return ()
+        return (), False
     steps, faults = parse_dag(flow["DAG"])
     for fault in faults:
         document.complain("workflow", "DAG", fault, hint_for_comment(flow["DAG"]) or _STEPS)
-    return steps
+    return steps, not faults
 
 
 def _wanted(document: Document, steps: Sequence[Sequence[str]], failure: str) -> Mapping[str, str]:

@@ -7,6 +7,7 @@ or an address exists) is left to it.
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from bodywork.config.files import Fault, find_fault, read_text
@@ -34,7 +35,7 @@ def check_requirements(root: Path, stage: str) -> list[Problem]:
     text = read_text(root, file)
     if isinstance(text, Fault):
         hint = text.hint or "an empty file says that the stage needs no packages"
-        return [Problem(file, text.line, "", "", text.message, hint if text.missing else text.hint)]
+        return [replace(text.problem(file), hint=hint if text.missing else text.hint)]
     problems = []
     for number, line in _logical_lines(text):
         message, hint = _check_line(root, stage, line)
@@ -87,7 +88,7 @@ def _check_file(root: Path, stage: str, value: str) -> tuple[str, str]:
     if value.startswith("/") or ".." in parts or not parts:
         return f"{shorten(value)} is outside of the stage's folder", f"copy it into {stage}/"
     fault = find_fault(root, "/".join([stage, *parts]))
-    return (fault.message, fault.hint) if fault else ("", "")
+    return (fault.sentence(), fault.hint) if fault else ("", "")
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:

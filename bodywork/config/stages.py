@@ -103,7 +103,7 @@ def _read_secrets(document: Document) -> tuple[SecretVariable, ...]:
 def _check_script(root: Path, name: str, script: str, document: Document) -> None:
     fault = _fault_of_script(root, name, script)
     if fault:
-        document.complain("default", "EXECUTABLE_SCRIPT", fault.message, fault.hint)
+        document.complain("default", "EXECUTABLE_SCRIPT", fault.sentence(), fault.hint)
 
 
 def _fault_of_script(root: Path, name: str, script: str) -> Fault | None:
@@ -111,11 +111,11 @@ def _fault_of_script(root: Path, name: str, script: str) -> Fault | None:
     told = shorten(script)
     if path.is_absolute() or ".." in path.parts or "\\" in script:
         hint = f"give a path within {name}/, such as main.py"
-        return Fault(f"{told} is outside of the stage's folder", hint)
+        return Fault(told, "is outside of the stage's folder", hint)
     if not script.isprintable():
-        return Fault(f"{told} has characters that no file's name should have")
+        return Fault(told, "has characters that no file's name should have")
     if script.startswith("-"):
-        return Fault(f"{told} would be taken for an option of Python", "rename the file")
+        return Fault(told, "would be taken for an option of Python", "rename the file")
     if path.suffix != ".py":
-        return Fault(f"{told} is no Python script", "its name must end in .py")
+        return Fault(told, "is no Python script", "its name must end in .py")
     return find_fault(root, f"{name}/{path}")

@@ -11,6 +11,7 @@ from bodywork.local.network import addresses
 from bodywork.local.services import LIVE, read_live, version_of
 from bodywork.local.supervisor.copying import remove_tree
 from bodywork.model.names import Namespace, problem_with_label
+from bodywork.model.namespaces import missing_namespace
 from bodywork.model.run import ServiceStatus
 
 
@@ -40,6 +41,10 @@ class LocalAdministration:
             return [Namespace(name) for name in sorted(os.listdir(self._root / "namespaces"))]
         except FileNotFoundError:
             return []
+
+    def missing(self, namespace: str) -> NotFound:
+        """Return the error for a namespace that does not exist."""
+        return missing_namespace(namespace, "on this machine", self.namespaces())
 
     def create_secret(self, namespace: Namespace, name: str, data: Mapping[str, str]) -> None:
         """Store a new secret."""
@@ -106,10 +111,7 @@ class LocalAdministration:
     def _folders(self, namespace: Namespace) -> Folders:
         folders = Folders.of(self._root, namespace)
         if problem_with_label(namespace) or not folders.root.exists():
-            raise NotFound(
-                f"there is no namespace {namespace}",
-                hint=f"make it: bodywork setup-namespace {namespace}",
-            )
+            raise self.missing(namespace)
         for folder in (folders.runs, folders.services, folders.secrets):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folders

@@ -62,20 +62,25 @@ class LocalEngine:
         source = self._folders.source(run)
         making = source.with_name(f".source.{os.urandom(4).hex()}")
         with self._guard(run):
-            if source.exists():
+            if source.is_dir():
                 return
             try:
                 os.rename(checkout.folder, making)
             except OSError:
                 copy_tree(str(checkout.folder), str(making))
             remove_tree(str(making / ".git"))
-            making.rename(source)
+            try:
+                making.rename(source)
+            except OSError:
+                remove_tree(str(making))
+                raise
 
     @translated
     def release(self, run: RunName) -> None:
         """Drop the run's source and the work trees of its batch stages."""
         with self._guard(run):
-            remove_tree(str(self._folders.source(run)))
+            if self._folders.source(run).is_dir():
+                remove_tree(str(self._folders.source(run)))
             for attempt in self._attempts(run):
                 if not processes.look(attempt).alive:
                     remove_tree(str(attempt / "work"))

@@ -24,9 +24,10 @@ def translated(method: Callable[P, T]) -> Callable[P, T]:
         try:
             return method(*arguments, **named)
         except _FOREIGN as error:
+            place = error.filename2 or error.filename
             raise EngineError(
-                f"there is something that Bodywork did not make at {error.filename}",
-                hint=f"move it away: mv {error.filename} /tmp",
+                f"there is something that Bodywork did not make at {place}",
+                hint=f"move it away: mv {place} /tmp",
             ) from error
         except json.JSONDecodeError as error:
             raise EngineError(

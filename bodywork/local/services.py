@@ -25,6 +25,7 @@ from bodywork.model.stage import Service, Stage
 
 PROVING_SECONDS = 1.0
 LIVE = "live.json"
+_LIVE_FIELDS = frozenset({"id", "run", "stage", "commit", "address", "real_port", "port"})
 LATE_HINT = (
     "does it listen on 0.0.0.0? What listens on 127.0.0.1 cannot be reached on a cluster either"
 )
@@ -199,9 +200,20 @@ class Services:
 
 
 def read_live(service: Path) -> dict[str, Any] | None:
-    """Return what is said of a service's live version; None where there is none."""
+    """Return what is said of a service's live version; None where there is none.
+
+    Raises:
+        EngineError: the file is not one of ours, or damaged.
+    """
     found = files.read_json(str(service / LIVE))
-    return None if found is None else dict(found)
+    if found is None:
+        return None
+    if not isinstance(found, dict) or not _LIVE_FIELDS.issubset(found):
+        raise EngineError(
+            f"{service / LIVE} is damaged",
+            hint=f"bodywork service delete --name={service.name}, then run again",
+        )
+    return found
 
 
 def version_of(live: dict[str, Any]) -> ServiceVersion:

@@ -170,7 +170,7 @@ class ConfigMapStore:
         if found is None:
             raise CheckpointNotFound(
                 f"the record of machine {checkpoint.id} was deleted",
-                hint="it is not made anew: nobody can know what has happened since",
+                hint="begin a new one: what this one did since then is not on record",
             )
         return found
 

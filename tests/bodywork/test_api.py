@@ -20,7 +20,7 @@ from bodywork.model.names import RunName, StageName
 from bodywork.model.run import ServiceVersion
 from bodywork.workflow.progress import Attempt, Verdict
 from bodywork.workflow.status import ControllerStatus, StageStatus, document, run_status
-from statemachine.checkpoint import Move
+from statemachine.checkpoint import HookFailure, Move
 from tests.bodywork.workflow.harness import PIPELINE, Office, Repository
 from tests.fakes.engine import FAILED
 from tests.servers.kubeconfig import write_kubeconfig
@@ -254,6 +254,7 @@ def everything() -> RunStatus:
         path=(Move("failed", "fail", START + timedelta(seconds=1)),),
         hooks_due=("h",),
         hooks_failed=("g",),
+        hook_failures=(HookFailure("key", "g", "KeyError: 'x'", False),),
     )
 
 

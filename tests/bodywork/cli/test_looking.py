@@ -155,9 +155,25 @@ def test_a_namespace_that_is_not_there_is_never_made_by_looking(bodywork: Comman
     said = bodywork("status", "--namespace=typo")
     assert (said.code, said.err) == (
         2,
-        "error: there is no namespace typo\nhint: make it: bodywork setup-namespace typo\n",
+        (
+            "error: there is no namespace typo on this machine\n"
+            "hint: make it: bodywork setup-namespace typo\n"
+        ),
     )
     assert bodywork("status", "--namespace=typo").code == 2
+
+
+@pytest.mark.parametrize("command", [["status"], ["secret", "display"], ["service", "display"]])
+def test_a_typo_in_a_namespace_shows_those_that_are_there(
+    command: list[str], bodywork: CommandLine
+) -> None:
+    for name in ("shop", "nc-slow"):
+        bodywork("setup-namespace", name)
+    assert bodywork(*command, "-n", "nc-slwo").err == (
+        "error: there is no namespace nc-slwo on this machine\n"
+        "hint: did you mean nc-slow? there are: nc-slow, shop; "
+        "make it: bodywork setup-namespace nc-slwo\n"
+    )
 
 
 @pytest.mark.parametrize("word", ["create", "update", "display", "history", "logs", "delete"])
@@ -305,3 +321,15 @@ def test_a_secret_that_is_there_is_changed_by_a_command_to_paste(
         "hint: change it: bodywork secret update --name=store --data USER=VALUE PASSWORD=VALUE "
         f"--from-file=KEY={key}\n"
     )
+
+
+def test_an_empty_log_of_a_stage_that_never_ran_says_why(
+    bodywork: CommandLine, shop: Project
+) -> None:
+    file = shop.folder / "one" / "config.ini"
+    file.write_text(file.read_text() + "[secrets]\nTOKEN=login\n")
+    shop.commit()
+    assert bodywork("workflow", shop.url, "main").code == 1
+    said = bodywork("logs", "latest", "one")
+    assert (said.code, said.out) == (0, "")
+    assert said.err == "note: the log of stage one is empty: the secret login does not exist\n"
