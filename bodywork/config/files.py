@@ -37,8 +37,9 @@ class Fault:
         return Problem(file, self.line, "", "", self.sentence(file), self.hint)
 
     def sentence(self, file: str = "") -> str:
-        """Return what is wrong with the name before it, unless that is `file`."""
-        return self.message if self.name == shorten(file) else f"{self.name} {self.message}"
+        """Return what is wrong, as a sentence; `file` is named beside it already."""
+        subject = "it" if self.name == shorten(file) else self.name
+        return f"{subject} {self.message}"
 
 
 def find_fault(root: Path, name: str) -> Fault | None:

@@ -20,8 +20,8 @@ def fault_of_root(root: Path) -> Fault | None:
             return None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        message = f"the project's folder cannot be read: {reason}"
-        return Fault(".", message, "give the project's folder")
+        message = f"cannot be read: {reason}"
+        return Fault("the project's folder", message, "give the project's folder")
 
 
 def fault_of_folder(root: Path, name: str) -> str:

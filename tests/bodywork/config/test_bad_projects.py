@@ -36,8 +36,9 @@ def test_a_mistake_is_named_with_its_place(
 def test_a_missing_file_is_named(name: str, tmp_path: Path) -> None:
     write(tmp_path, GOOD)
     (tmp_path / name).unlink()
-    told = [f"{each.file} {each.message}" for each in check_project(tmp_path)]
-    assert any(line.count(name) == 1 and line.endswith(f"{name} is missing") for line in told)
+    told = [f"{each.file}: {each.message}" for each in check_project(tmp_path)]
+    expected = (f"{name}: it is missing", f": {name} is missing")
+    assert [line for line in told if line.endswith(expected) and line.count(name) == 1]
 
 
 @pytest.mark.parametrize("name", ["bodywork.ini", "serve/config.ini", "serve/requirements.txt"])
@@ -64,7 +65,7 @@ def test_a_link_is_refused_wherever_it_leads(name: str, tmp_path: Path) -> None:
     (tmp_path / name).rename(tmp_path / "elsewhere")
     (tmp_path / name).symlink_to(tmp_path / "elsewhere")
     [problem] = check_project(tmp_path)
-    assert (problem.file, problem.message) == (name, "is a symbolic link")
+    assert (problem.file, problem.message) == (name, "it is a symbolic link")
 
 
 def test_a_script_that_is_a_link_is_refused(tmp_path: Path) -> None:
@@ -89,7 +90,7 @@ def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "serve/config.ini").unlink()
     (tmp_path / "serve/config.ini").mkdir()
     [problem] = check_project(tmp_path)
-    assert (problem.file, problem.message) == ("serve/config.ini", "is a folder, not a file")
+    assert (problem.file, problem.message) == ("serve/config.ini", "it is a folder, not a file")
 
 
 def test_a_folder_that_no_step_names_is_only_a_warning(tmp_path: Path) -> None:

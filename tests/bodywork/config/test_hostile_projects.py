@@ -53,7 +53,7 @@ def messages(project: Path) -> list[str]:
 def test_a_pipe_is_not_waited_for(name: str, project: Path) -> None:
     (project / name).unlink()
     os.mkfifo(project / name)
-    assert messages(project) == [f"{name}:0 is not a regular file"]
+    assert messages(project) == [f"{name}:0 it is not a regular file"]
 
 
 def test_a_script_that_is_a_pipe_or_in_a_linked_folder_is_refused(project: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_script_that_is_a_pipe_or_in_a_linked_folder_is_refused(project: Path)
 def test_a_file_that_may_not_be_read_is_named(ordinary_user: Path) -> None:
     (ordinary_user / "serve/config.ini").unlink()
     (ordinary_user / "serve/config.ini").touch(mode=0)
-    assert messages(ordinary_user) == ["serve/config.ini:0 cannot be read: Permission denied"]
+    assert messages(ordinary_user) == ["serve/config.ini:0 it cannot be read: Permission denied"]
 
 
 def test_a_project_that_may_not_be_listed_is_a_problem_not_a_traceback(
