@@ -46,7 +46,7 @@ def setup_namespace(client: Client, namespace: str, image: str = "") -> Sequence
     if image and settings.write_image(client, namespace, image):
         said.append(f"setting image={image} in namespace={namespace}")
     said = said or [f"namespace={namespace} is set up already"]
-    return [*said, *_say_unenforced(client, namespace)]
+    return [*_say_unenforced(client, namespace), *said]
 
 
 def no_namespace(client: Client, namespace: str) -> NotFound:
@@ -66,8 +66,8 @@ def _say_unenforced(client: Client, namespace: str) -> Sequence[str]:
     if (found["metadata"].get("labels") or {}).get(ENFORCE):
         return []
     return [
-        f"note: namespace={namespace} enforces no Pod Security level; it was left as it is",
-        f"hint: kubectl label namespace {namespace} {ENFORCE}=restricted",
+        f"note: namespace={namespace} enforces no Pod Security level; to have it enforce the one "
+        f"that stages keep to: kubectl label namespace {namespace} {ENFORCE}=restricted"
     ]
 
 
