@@ -169,6 +169,10 @@ class Administration(Protocol):
         """
         ...
 
+    def describe_enforcement(self, namespace: Namespace) -> str:
+        """Return what to say where nothing holds a namespace's pods to what stages need, or ""."""
+        ...
+
     def namespaces(self) -> Sequence[Namespace]:
         """Return the namespaces, sorted."""
         ...

@@ -3,6 +3,7 @@
 import click
 
 from bodywork.cli import options
+from bodywork.cli.exits import tell
 from bodywork.cli.parameters import NAMESPACE
 from bodywork.errors import UsageError
 from bodywork.model.images import check_image
@@ -50,6 +51,8 @@ def setup_namespace(engine: str, namespace: str, dry_run: bool, image: str, form
     place = open_place(engine, namespace)
     for line in place.administration.setup_namespace(place.namespace, image):
         click.echo(line)
+    if note := place.administration.describe_enforcement(place.namespace):
+        tell(note, label="note")
 
 
 def _manifests(engine: str, namespace: str, image: str, form: str) -> str:

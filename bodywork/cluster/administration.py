@@ -8,7 +8,7 @@ from bodywork.cluster import labels, paths
 from bodywork.cluster.client import Client
 from bodywork.cluster.deployments import accepted_version
 from bodywork.cluster.errors import AlreadyExists
-from bodywork.cluster.namespaces import no_namespace, setup_namespace
+from bodywork.cluster.namespaces import describe_enforcement, no_namespace, setup_namespace
 from bodywork.errors import NotFound, SecretExists
 from bodywork.model.names import Namespace
 from bodywork.model.run import ServiceStatus
@@ -25,6 +25,10 @@ class ClusterAdministration:
     def setup_namespace(self, namespace: Namespace, image: str = "") -> Sequence[str]:
         """Make the namespace, its service accounts and their rights; set its image."""
         return setup_namespace(self._client, namespace, image)
+
+    def describe_enforcement(self, namespace: Namespace) -> str:
+        """Say so where the namespace enforces no Pod Security level."""
+        return describe_enforcement(self._client, namespace)
 
     def namespaces(self) -> Sequence[Namespace]:
         """Return the cluster's namespaces, sorted."""

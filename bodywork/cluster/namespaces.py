@@ -45,8 +45,7 @@ def setup_namespace(client: Client, namespace: str, image: str = "") -> Sequence
             said.append(f"{done} {form.format(**{'namespace': '', **manifest['metadata']})}")
     if image and settings.write_image(client, namespace, image):
         said.append(f"setting image={image} in namespace={namespace}")
-    said = said or [f"namespace={namespace} is set up already"]
-    return [*_say_unenforced(client, namespace), *said]
+    return said or [f"namespace={namespace} is set up already"]
 
 
 def no_namespace(client: Client, namespace: str) -> NotFound:
@@ -60,15 +59,18 @@ def no_namespace(client: Client, namespace: str) -> NotFound:
     return missing_namespace(namespace, f"in the cluster at {client.server}", others)
 
 
-def _say_unenforced(client: Client, namespace: str) -> Sequence[str]:
-    """Say where nothing enforces what the docs promise: on a namespace that was there before."""
+def describe_enforcement(client: Client, namespace: str) -> str:
+    """Return what to say of a namespace in which the API server enforces no Pod Security level.
+
+    That is one which was there before Bodywork: it is left as it is.
+    """
     found = client.get(paths.namespace(namespace))
     if (found["metadata"].get("labels") or {}).get(ENFORCE):
-        return []
-    return [
-        f"note: namespace={namespace} enforces no Pod Security level; to have it enforce the one "
-        f"that stages keep to: kubectl label namespace {namespace} {ENFORCE}=restricted"
-    ]
+        return ""
+    return (
+        f"namespace={namespace} enforces no Pod Security level; to have it enforce the one that "
+        f"stages keep to: kubectl label namespace {namespace} {ENFORCE}=restricted"
+    )
 
 
 def _ensure(client: Client, manifest: Manifest) -> str:

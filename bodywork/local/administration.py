@@ -35,6 +35,10 @@ class LocalAdministration:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return said or [f"namespace={namespace} is there already"]
 
+    def describe_enforcement(self, namespace: Namespace) -> str:
+        """Return "": processes are held to what their user may do."""
+        return ""
+
     def namespaces(self) -> Sequence[Namespace]:
         """Return the namespaces, sorted."""
         try:

@@ -58,14 +58,14 @@ def test_a_namespace_that_was_there_and_enforces_nothing_is_left_so_and_told(
     )
     for _ in range(2):
         said = run("setup-namespace", "nc-slow")
-        assert said.out.splitlines()[0] == note
+        assert said.err.splitlines() == [note]
     assert "labels" not in server.objects.get(NAMESPACES, "nc-slow")["metadata"]
 
 
 def test_a_namespace_that_is_made_enforces_the_restricted_level(
     run: Run, server: ApiServer
 ) -> None:
-    assert "note:" not in run("setup-namespace", "shop").out
+    assert run("setup-namespace", "shop").err == ""
     assert server.objects.get(NAMESPACES, "shop")["metadata"]["labels"][ENFORCE] == "restricted"
 
 
