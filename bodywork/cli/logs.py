@@ -54,5 +54,10 @@ def log_to(paper: Paper) -> None:
 
 
 def set_level(level: str) -> None:
-    """Honour a project's LOG_LEVEL."""
+    """Honour a project's LOG_LEVEL.
+
+    What libraries tell of themselves at DEBUG stays out: what they sent and got holds secrets.
+    """
     logging.getLogger().setLevel(level)
+    for library in ("kubernetes", "urllib3"):
+        logging.getLogger(library).setLevel(max(logging.INFO, logging.getLevelName(level)))

@@ -6,7 +6,9 @@ have been renewed on disk, or by a plugin. Every fault leaves as an error of our
 """
 
 import json
+import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +28,7 @@ from bodywork.cluster.errors import (
 
 Found = dict[str, Any]
 
+LOG = logging.getLogger("bodywork.cluster")
 _CHUNK = 1 << 16
 _SUCCESS = range(200, 300)
 
@@ -151,6 +154,7 @@ class _Link:
         if question.body is not None:
             headers["Content-Type"] = question.content
         headers |= self.access.authorization()
+        began = time.monotonic()
         try:
             response = self.pool.request(
                 question.method,
@@ -163,7 +167,9 @@ class _Link:
                 preload_content=False,
             )
         except (HTTPError, OSError) as error:
+            _log(question, "no answer", began)
             raise translate_transport(error, self.access.server) from error
+        _log(question, str(response.status), began)
         if response.status not in _SUCCESS:
             raise translate_reply(
                 f"{question.method} {question.path}",
@@ -173,6 +179,17 @@ class _Link:
                 retry_after=response.headers.get("Retry-After", ""),
             )
         return response
+
+
+def _log(question: Question, answer: str, began: float) -> None:
+    """Record a request for people who look for a fault: without its body, which may be a secret."""
+    LOG.debug(
+        "%s %s: %s, %d ms",
+        question.method,
+        question.target,
+        answer,
+        (time.monotonic() - began) * 1000,
+    )
 
 
 def _body_of(response: urllib3.BaseHTTPResponse) -> bytes:

@@ -4,9 +4,11 @@ It knows nothing of repositories or of what the output means.
 """
 
 import contextlib
+import logging
 import os
 import re
 import select
+import shlex
 import signal
 import subprocess
 import time
@@ -15,7 +17,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bodywork.errors import SourceError
+from bodywork.git.repository import redact
 
+LOG = logging.getLogger("bodywork.git")
 # Fixed answers to what a surrounding config could otherwise make git do in our name. The user's
 # own config still counts for the rest: credential helpers, proxies, certificates, URL rewriting.
 SETTINGS = (
@@ -139,10 +143,12 @@ class Git:
                 "git is not installed, or not on the PATH",
                 hint="install it (https://git-scm.com/downloads), and check `git --version`",
             ) from None
+        began = time.monotonic()
         try:
             yield process
         finally:
             _end(process)
+            _log(arguments, process.returncode, time.monotonic() - began)
 
 
 def build_environment(environment: Mapping[str, str]) -> dict[str, str]:
@@ -160,6 +166,13 @@ def build_environment(environment: Mapping[str, str]) -> dict[str, str]:
         "GIT_ALLOW_PROTOCOL": "file:https:ssh",
         "SSH_ASKPASS_REQUIRE": "never",
     }
+
+
+def _log(arguments: Sequence[str], code: int, seconds: float) -> None:
+    """Record a command for people who look for a fault, without the passwords of addresses."""
+    if LOG.isEnabledFor(logging.DEBUG):
+        command = redact(shlex.join(["git", *arguments]))
+        LOG.debug("%s: exit code %d, %d ms", command, code, seconds * 1000)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

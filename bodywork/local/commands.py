@@ -1,6 +1,8 @@
 """What a supervisor is told to run for an attempt: script, environment, limits, variables."""
 
+import logging
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from bodywork.local.network.addresses import Endpoint
 from bodywork.model.run import StageRun
 from bodywork.model.stage import Batch, Stage
 
+LOG = logging.getLogger("bodywork.local")
 WITHOUT = (
     "BODYWORK_GITHUB_SSH_PRIVATE_KEY",
     "PYTHONHOME",
@@ -31,6 +34,8 @@ def build_spec(
 ) -> dict[str, Any]:
     """Return an attempt's spec.json; it names secrets, and holds none."""
     environment = environments.choose(cache, source / stage.name, commit)
+    command = [environment.python, stage.script, *stage.args]
+    _log(attempt, environment, command)
     limit = startup = None
     if isinstance(stage.kind, Batch):
         limit = stage.kind.max_completion_time_seconds
@@ -47,7 +52,7 @@ def build_spec(
         "commit": commit,
         "source": str(source),
         "folder": str(stage.name),
-        "command": [environment.python, stage.script, *stage.args],
+        "command": command,
         "limit_seconds": limit,
         "limit_reason": f"exceeded MAX_COMPLETION_TIME_SECONDS={limit}",
         "startup_seconds": startup,
@@ -63,6 +68,19 @@ def build_spec(
         "secrets_folder": str(folders.secrets),
         "notes": _notes(stage),
     }
+
+
+def _log(attempt: StageRun, environment: environments.Environment, command: list[str]) -> None:
+    """Record what a stage runs, and in which environment, for people who look for a fault."""
+    if LOG.isEnabledFor(logging.DEBUG):
+        built = "is there" if os.path.exists(environment.marker) else "is to be built"
+        LOG.debug(
+            "stage=%s attempt %d runs `%s`; its environment %s",
+            attempt.stage,
+            attempt.attempt,
+            shlex.join(command),
+            built,
+        )
 
 
 def _variables(folders: Folders, attempt: StageRun, endpoint: Endpoint | None) -> dict[str, str]:

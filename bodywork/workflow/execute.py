@@ -186,6 +186,13 @@ def build_runner(
     """Return the runner of runs, under a random name of its own as writer."""
 
     def saved(checkpoint: Checkpoint) -> None:
+        LOG.debug(
+            "saved run=%s state=%s sequence=%d epoch=%d",
+            checkpoint.id,
+            checkpoint.state,
+            checkpoint.sequence,
+            checkpoint.epoch,
+        )
         context.say_news()
         if observer:
             observer(checkpoint)
