@@ -158,10 +158,10 @@ def restarted(pod: Found) -> Found | None:
     return None
 
 
-def container_statuses(pod: Found) -> list[dict[str, Any]]:
-    """Return the status of the stage's own container; what others inject is not judged."""
+def container_statuses(pod: Found, container: str = CONTAINER) -> list[dict[str, Any]]:
+    """Return the status of our own container (a stage's); what others inject is not judged."""
     found = pod.get("status", {}).get("containerStatuses") or ()
-    return [dict(each) for each in found if each["name"] == CONTAINER]
+    return [dict(each) for each in found if each["name"] == container]
 
 
 def describe_end(pod: Found, terminated: Found) -> str:
