@@ -144,20 +144,23 @@ class Client:
         """Merge into an object (RFC 7386): repeated after a lost answer, so say absolute things."""
         return self._send("PATCH", path, body, content="application/merge-patch+json")
 
-    def delete(self, path: str, *, uid: str = "", propagation: str = "Background") -> None:
+    def delete(
+        self, path: str, *, uid: str = "", version: str = "", propagation: str = "Background"
+    ) -> None:
         """Delete an object and, by default, all that it owns.
 
         Raises:
             NotFound: it is not there; after a lost answer that is what was wanted.
-            Conflict: the object of that name has another uid.
+            Conflict: the object of that name has another uid, or another resourceVersion.
         """
         body: Found = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
             "propagationPolicy": propagation,
         }
-        if uid:
-            body["preconditions"] = {"uid": uid}
+        preconditions = {"uid": uid, "resourceVersion": version}
+        if wanted := {key: value for key, value in preconditions.items() if value}:
+            body["preconditions"] = wanted
         self._send("DELETE", path, body)
 
     def watch(

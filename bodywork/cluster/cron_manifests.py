@@ -7,16 +7,21 @@ exit code means to Kubernetes:
 - 0: the run has succeeded; so has the Job.
 - 1, 2: the run has failed, its retries included, or cannot begin: so has the Job, at once. A retry
   is the controller's own, since it keeps what has succeeded.
+- 126, 127, 128: the image has no such program (128 is containerd's StartError). No other pod would
+  fare better, so the Job has failed at once.
 - evicted, preempted, drained: a new pod, and it counts for nothing.
 - anything else, kill -9, an unreachable API server: a new pod, after Kubernetes' pause, and up to
   `DEATHS` of them.
+
+A controller that has started goes on raising its Job's deadline (`watchdog`), so the one that the
+template has ends those that never start: they would hold back all later ticks.
 
 https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-failure-policy
 """
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -36,7 +41,10 @@ KEPT_JOBS = 10
 JOB_NAME = "batch.kubernetes.io/job-name"
 NAME_LENGTH = GIVEN_LENGTH - len("-29389821")
 """Kubernetes appends the minutes since 1970 to a Job's name, which must do as a run's name."""
-_EXIT_CODES_OF_VERDICTS = [1, 2]
+PENDING_SECONDS = 1800
+"""How long a Job may wait for its controller to start, and how long it outlives one that hangs."""
+_FINAL_EXIT_CODES = [1, 2, 126, 127, 128]
+"""Those that no other pod mends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +77,17 @@ class CronJobStatus:
 
     Attributes:
         last: when it ticked last.
-        active: the Jobs that are at work.
+        active: the Jobs that have not ended.
+        waits_for: why the newest Job has not started, or never did, or could not be made; "" where
+            nothing keeps it from starting.
+        hint: what to do about it.
     """
 
     cronjob: CronJob
     last: datetime | None = None
     active: tuple[str, ...] = ()
+    waits_for: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +97,10 @@ class Tick:
     Attributes:
         state: `active`, `succeeded` or `failed`, by the Job's conditions.
         active, succeeded, failed: its pods; one that died and was replaced counts as failed.
+        cronjob: its schedule.
+        started: whether its controller has ever run.
+        waits_for: why the controller has not started, or, of a Job that is over, why it never did.
+        hint: what to do about it.
     """
 
     name: str
@@ -93,6 +110,18 @@ class Tick:
     active: int = 0
     succeeded: int = 0
     failed: int = 0
+    cronjob: str = ""
+    started: bool = True
+    waits_for: str = ""
+    hint: str = ""
+
+
+def makes_other_pods(before: CronJob, after: CronJob) -> bool:
+    """Say whether two forms of a schedule differ in the pods that they make."""
+    at_the_same_times = replace(
+        before, schedule=after.schedule, time_zone=after.time_zone, suspended=after.suspended
+    )
+    return at_the_same_times != after
 
 
 def check_name(name: str) -> str:
@@ -125,6 +154,7 @@ def build_cron_job(cronjob: CronJob, namespace: str) -> Manifest:
                     "completions": 1,
                     "parallelism": 1,
                     "backoffLimit": DEATHS,
+                    "activeDeadlineSeconds": PENDING_SECONDS,
                     "podReplacementPolicy": "Failed",
                     "podFailurePolicy": {"rules": _rules()},
                     "template": {"metadata": {"labels": marks}, "spec": _pod(cronjob)},
@@ -135,7 +165,10 @@ def build_cron_job(cronjob: CronJob, namespace: str) -> Manifest:
 
 
 def change_cron_job(found: Mapping[str, Any], cronjob: CronJob) -> Manifest:
-    """Return the CronJob with what we know of it changed, and what others added to it kept."""
+    """Return the CronJob with what we know of it changed, and what others added to it kept.
+
+    One that an older version made gets the deadline and the exit codes of this one.
+    """
     changed = deepcopy(dict(found))
     new = build_cron_job(cronjob, found["metadata"]["namespace"])["spec"]
     changed["spec"] |= {key: new[key] for key in ("schedule", "timeZone", "suspend")}
@@ -144,6 +177,12 @@ def change_cron_job(found: Mapping[str, Any], cronjob: CronJob) -> Manifest:
     others = [each for each in old_container.get("env") or () if each["name"] not in ours]
     old_container |= {key: new_container[key] for key in ("image", "args")}
     old_container["env"] = [*new_container["env"], *others]
+    job = changed["spec"]["jobTemplate"]["spec"]
+    job.setdefault("activeDeadlineSeconds", PENDING_SECONDS)
+    for rule in (job.get("podFailurePolicy") or {}).get("rules") or ():
+        codes = rule.get("onExitCodes") or {}
+        if rule["action"] == "FailJob" and codes.get("containerName") == CONTAINER:
+            codes["values"] = sorted({*codes["values"], *_FINAL_EXIT_CODES})
     return changed
 
 
@@ -188,6 +227,7 @@ def parse_tick(job: Mapping[str, Any]) -> Tick:
         active=status.get("active") or 0,
         succeeded=status.get("succeeded") or 0,
         failed=status.get("failed") or 0,
+        cronjob=(job["metadata"].get("labels") or {}).get(labels.CRONJOB, ""),
     )
 
 
@@ -206,7 +246,7 @@ def _rules() -> list[Manifest]:
             "onExitCodes": {
                 "containerName": CONTAINER,
                 "operator": "In",
-                "values": _EXIT_CODES_OF_VERDICTS,
+                "values": _FINAL_EXIT_CODES,
             },
         },
     ]
