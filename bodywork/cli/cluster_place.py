@@ -24,6 +24,7 @@ from statemachine.stores.cluster_leases import ClusterLeaseStore
 from statemachine.stores.configmap import ConfigMapStore
 
 if TYPE_CHECKING:
+    from bodywork.cluster.cronjobs import CronJobs
     from bodywork.model.run import Checkout
     from bodywork.model.workflow import Workflow
     from bodywork.ports import Administration, Reporter
@@ -53,6 +54,7 @@ class KubernetesPlace:
         if fault := problem_with_label(name):
             raise UsageError(f"the namespace {name!r} {fault}")
         self.namespace = Namespace(name)
+        self._heartbeat: Callable[[], None] = lambda: None
 
     @cached_property
     def store(self) -> ConfigMapStore:
@@ -65,6 +67,26 @@ class KubernetesPlace:
         from bodywork.cluster.administration import ClusterAdministration
 
         return ClusterAdministration(self.client)
+
+    @cached_property
+    def schedules(self) -> "CronJobs":
+        """The schedules of the namespace: its CronJobs."""
+        from bodywork.cluster.cronjobs import CronJobs
+
+        return CronJobs(self.client, self.namespace)
+
+    @contextmanager
+    def kept_alive(self) -> Iterator[None]:
+        """Renew the deadline of the Job that this process is the controller of, if it is one."""
+        from bodywork.cluster.watchdog import Watchdog, own_job
+
+        job = own_job()
+        if not job:
+            yield
+            return
+        with Watchdog(self.client, self.namespace, job) as watchdog:
+            self._heartbeat = watchdog.heartbeat
+            yield
 
     def require(self) -> None:
         """Raise `NotFound` where the namespace is not there."""
@@ -102,8 +124,12 @@ class KubernetesPlace:
         """Return a controller that endures an outage of the API server."""
         from bodywork.cli.controllers import build_controller
 
+        def asked() -> bool:
+            self._heartbeat()
+            return stop()
+
         policy = enduring(OUTAGE_SECONDS)
-        client = connect(policy, _heeding(stop), Outage())
+        client = connect(policy, _heeding(asked), Outage())
         store = self._store(client)
         engine = self._engine(client, store)
         try:
@@ -114,7 +140,7 @@ class KubernetesPlace:
                 report,
                 hooks=hooks,
                 observer=observer,
-                stop=stop,
+                stop=asked,
                 credentials=credentials,
                 load_project=lambda checkout: self._read_project(client, checkout),
                 retry=policy,

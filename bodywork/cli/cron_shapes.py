@@ -61,14 +61,30 @@ def render_times(times: Sequence[datetime]) -> str:
 
 
 def render_history(ticks: Sequence[Tick], form: str) -> str:
-    """Return the guide's table, or JSON."""
+    """Return the guide's table, or JSON; where something waits, with what it waits for."""
     if form == "json":
         rows = [_plain(asdict(each)) for each in ticks]
         return render_json({"schema": SCHEMA, "jobs": rows})
     if not ticks:
         return "no jobs"
     headers = ("JOB_NAME", "START_TIME", "COMPLETION_TIME", "ACTIVE", "SUCCEEDED", "FAILED")
-    return render_table(headers, (_row(each) for each in ticks), screen_width())
+    waits = [_waits(tick) for tick in ticks]
+    return _render_with_waits(headers, [_row(tick) for tick in ticks], waits)
+
+
+def _waits(tick: Tick) -> str:
+    over = tick.state != "active"
+    return f"never started: {tick.waits_for}" if over and tick.waits_for else tick.waits_for
+
+
+def _render_with_waits(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], waits: Sequence[str]
+) -> str:
+    """Return the table, with a last column WAITS_FOR where anything waits."""
+    if any(waits):
+        headers = (*headers, "WAITS_FOR")
+        rows = [[*row, text] for row, text in zip(rows, waits, strict=True)]
+    return render_table(headers, rows, screen_width())
 
 
 def _row(tick: Tick) -> list[str]:
@@ -84,7 +100,8 @@ def render_cronjobs(found: Sequence[CronJobStatus], form: str, now: datetime) ->
     if not found:
         return "no cronjobs"
     headers = ("NAME", "SCHEDULE", "TIME_ZONE", "LAST_TIME", "NEXT_TIME", "GIT_REPO_URL", "BRANCH")
-    return render_table(headers, (list(_cells(each, now)) for each in found), screen_width())
+    cells = [list(_cells(status, now)) for status in found]
+    return _render_with_waits(headers, cells, [status.waits_for for status in found])
 
 
 def render_cronjob(found: CronJobStatus, form: str, now: datetime) -> str:
@@ -99,7 +116,9 @@ def render_cronjob(found: CronJobStatus, form: str, now: datetime) -> str:
             "time zone": cronjob.time_zone,
             "next": "suspended" if cronjob.suspended else render_times(next_times(cronjob, now)),
             "last": _time(found.last),
-            "at work": ", ".join(found.active),
+            "not ended" if found.waits_for else "at work": ", ".join(found.active),
+            "waits for": found.waits_for,
+            "hint": found.hint,
             "repository": cronjob.repository,
             "branch": cronjob.reference,
             "retries": str(cronjob.retries),
@@ -124,7 +143,8 @@ def _cells(found: CronJobStatus, now: datetime) -> Iterator[str]:
 def _document(found: CronJobStatus, now: datetime) -> dict[str, Any]:
     document = asdict(found.cronjob)
     more = {"last": found.last, "next": next_times(found.cronjob, now), "active": found.active}
-    return {**document, **_plain(more)}
+    waits = {"waits_for": found.waits_for, "hint": found.hint}
+    return {**document, **_plain(more), **waits}
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

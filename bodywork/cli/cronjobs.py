@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bodywork.cli import options
+from bodywork.cli import advice, options
 from bodywork.cli.exits import tell
 from bodywork.cli.parameters import CRONJOB
 from bodywork.errors import NotFound, Unsupported, UsageError
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from bodywork.cli.cluster_place import KubernetesPlace
     from bodywork.cluster.cron_manifests import CronJob
-    from bodywork.cluster.cronjobs import CronJobs
 
 _EPILOG = """\b
 Examples:
@@ -27,6 +26,7 @@ Examples:
     --image=registry.example/bodywork:1
   bodywork cronjob display -n shop
   bodywork cronjob update -n shop --name=shop --time-zone=Europe/Berlin
+  bodywork cronjob run -n shop shop --follow
   bodywork cronjob history -n shop --name=shop
   bodywork cronjob logs -n shop --name=shop-29389821 --follow
   bodywork cronjob delete -n shop --name=shop
@@ -111,7 +111,7 @@ def create(engine: str, namespace: str, name: str, **given: Any) -> None:
     settings = _given(given)
     settings["image"] = settings.get("image") or _image(place)
     new = checked(CronJob(name=name, **settings))
-    _schedules(place).create(new)
+    place.schedules.create(new)
     click.echo(f"cronjob={name} created in namespace={place.namespace}")
     _tell_next_times(new)
 
@@ -121,15 +121,23 @@ def create(engine: str, namespace: str, name: str, **given: Any) -> None:
 @_NAME
 @_settings(needed=False)
 def update(engine: str, namespace: str, name: str, **given: Any) -> None:
-    """Change a schedule; what is not named stays, and so does a run that is at work."""
+    """Change a schedule; what is not named stays, and so does a run that is at work.
+
+    A job whose controller never started is ended where the change makes other pods, as another
+    --image does: it would wait with the old one, and hold back the next.
+    """
     from bodywork.cli.cron_shapes import checked
+    from bodywork.cli.cron_telling import tell_ended
 
     changes = _given(given)
     if not changes:
         raise click.UsageError("nothing to change: give --schedule, --retries, --suspend, …")
     place = _open(engine, namespace)
-    new = _schedules(place).update(name, lambda old: checked(replace(old, **changes)))
+    new, ended = place.schedules.update(name, lambda old: checked(replace(old, **changes)))
     click.echo(f"cronjob={name} updated in namespace={place.namespace}")
+    tell_ended(ended)
+    if ended:
+        tell(f"start it now: {advice.command(place, 'cronjob', 'run', name)}", label="hint")
     _tell_next_times(new)
 
 
@@ -143,7 +151,7 @@ def display(engine: str, namespace: str, name: str, form: str) -> None:
     """List the schedules of a namespace."""
     from bodywork.cli.cron_shapes import render_cronjob, render_cronjobs
 
-    schedules = _schedules(_open(engine, namespace))
+    schedules = _open(engine, namespace).schedules
     if name:
         click.echo(render_cronjob(schedules.get(name), form, _now()))
         return
@@ -162,19 +170,57 @@ def history(engine: str, namespace: str, name: str, form: str) -> None:
     """
     from bodywork.cli.cron_shapes import render_history
 
-    click.echo(render_history(_schedules(_open(engine, namespace)).history(name), form))
+    click.echo(render_history(_open(engine, namespace).schedules.history(name), form))
 
 
 @cronjob.command(epilog=_EPILOG)
 @options.place
-@click.option("--name", required=True, help="The job's, as `bodywork cronjob history` shows it.")
+@click.argument("cronjob_name", default="", metavar="[NAME]")
+@click.option("--name", default="", help="The cronjob's name, in place of NAME.")
+@click.option("-f", "--follow", is_flag=True, help="Show its log until the run has ended.")
+def run(engine: str, namespace: str, cronjob_name: str, name: str, follow: bool) -> None:
+    """Start a run of a schedule now.
+
+    It is the job that the schedule would make at its time, also where it is suspended. A job of the
+    schedule whose controller never started is ended: the new one takes its place.
+    """
+    import time
+
+    from bodywork.cli.cron_telling import show_log, tell_ended
+
+    if bool(name) == bool(cronjob_name) and name != cronjob_name:
+        raise UsageError("two names are given", hint="give the cronjob's name once")
+    name = name or cronjob_name
+    if not name:
+        raise UsageError("a cronjob's name is needed", hint="bodywork cronjob display lists them")
+    place = _open(engine, namespace)
+    job, ended = place.schedules.run(name, int(time.time()))
+    tell_ended(ended)
+    click.echo(f"job={job} created in namespace={place.namespace}")
+    if follow:
+        show_log(place.client, place.namespace, job, follow=True)
+    else:
+        log = advice.command(place, "cronjob", "logs", f"--name={job}", "--follow")
+        tell(f"see how it goes: {log}", label="hint")
+
+
+@cronjob.command(epilog=_EPILOG)
+@options.place
+@click.option(
+    "--name",
+    required=True,
+    help="The job's, as `bodywork cronjob history` shows it; or the cronjob's, for its newest job.",
+)
 @click.option("-f", "--follow", is_flag=True, help="Go on until the run has ended.")
 def logs(engine: str, namespace: str, name: str, follow: bool) -> None:
     """Show the controller's log of a scheduled run, with those of its stages.
 
+    Where the controller has not started, it says what it waits for, and what to do about it.
+
     Where there is no namespace of the name given, but a job of the name in another one, that is
     shown.
     """
+    from bodywork.cli.cron_telling import show_log, tell_schedule
     from bodywork.cluster.cron_logs import TickLogs, namespace_of
     from bodywork.model.names import Namespace
 
@@ -185,12 +231,11 @@ def logs(engine: str, namespace: str, name: str, follow: bool) -> None:
     except NotFound:
         home = Namespace(namespace_of(place.client, home, name))
         tell(f"the job is in namespace {home}", label="note")
-    pod = ""
-    for line in TickLogs(place.client, home).read(name, follow=follow):
-        if pod not in ("", line.pod):
-            tell(f"pod {pod} ended; pod {line.pod} went on with the run", label="note")
-        pod = line.pod
-        click.echo(line.text)
+    job = TickLogs(place.client, home).find(name)
+    if job:
+        show_log(place.client, home, job, follow=follow)
+    if job != name:
+        tell_schedule(place, home, name, job)
 
 
 @cronjob.command(epilog=_EPILOG)
@@ -199,10 +244,14 @@ def logs(engine: str, namespace: str, name: str, follow: bool) -> None:
 def delete(engine: str, namespace: str, name: str) -> None:
     """Remove a schedule and its jobs; the records of its runs stay."""
     place = _open(engine, namespace)
-    ended = _schedules(place).delete(name)
+    active = place.schedules.delete(name)
     click.echo(f"cronjob={name} deleted from namespace={place.namespace}")
-    for each in ended:
-        tell(f"its job {each} was at work; `bodywork cancel {each}` ends its stages", label="note")
+    for tick in active:
+        if tick.started:
+            end = advice.command(place, "cancel", tick.name)
+            tell(f"its job {tick.name} was at work; `{end}` ends its stages", label="note")
+        else:
+            tell(f"its job {tick.name} had not started", label="note")
 
 
 def _open(engine: str, namespace: str, *, require: bool = True) -> "KubernetesPlace":
@@ -214,12 +263,6 @@ def _open(engine: str, namespace: str, *, require: bool = True) -> "KubernetesPl
     if require:
         place.require()
     return place
-
-
-def _schedules(place: "KubernetesPlace") -> "CronJobs":
-    from bodywork.cluster.cronjobs import CronJobs
-
-    return CronJobs(place.client, place.namespace)
 
 
 def _image(place: "KubernetesPlace") -> str:

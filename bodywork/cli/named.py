@@ -50,7 +50,8 @@ def carry_named(
         BodyworkError, StateMachineError: as the store and the engine say.
     """
     try:
-        with stop_on_signals():  # also between the tries, which have handlers of their own
+        # Signals also between the tries, which have handlers of their own.
+        with stop_on_signals(), place.kept_alive():
             return _carry(place, order, choice, pause_seconds)
     except Interrupted as stopped:
         exits.tell(str(stopped), label="note")

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from bodywork.cli import wiring
@@ -38,6 +38,15 @@ class LocalPlace:
     def administration(self) -> LocalAdministration:
         """Namespaces, secrets and services of the state folder."""
         return LocalAdministration(self._state)
+
+    @property
+    def schedules(self) -> None:
+        """None: this engine keeps no schedules."""
+        return
+
+    def kept_alive(self) -> AbstractContextManager[object]:
+        """Nothing but the user has started this process."""
+        return nullcontext()
 
     def require(self) -> None:
         """Raise `NotFound` where the namespace is not there; the default one is made."""

@@ -1,11 +1,16 @@
 """`bodywork status`, `logs` and `cancel`: looking at runs, and ending them."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from bodywork.cli import options
 from bodywork.cli.exits import SUCCESS, Ended, tell
 from bodywork.cli.parameters import RUN, STAGE
-from bodywork.errors import UsageError
+from bodywork.errors import RunNotFound, UsageError
+
+if TYPE_CHECKING:
+    from bodywork.cli.wiring import Place
 
 _STATUS_EPILOG = """\b
 Examples:
@@ -103,7 +108,8 @@ def cancel(engine: str, namespace: str, run: str) -> None:
     """End a run: stop its stages, restore services.
 
     RUN is a run's name, or `latest` for the newest one. The services that it changed are brought
-    back to the version before. A run that has ended stays as it is.
+    back to the version before. A run that has ended stays as it is. Of a schedule's job whose
+    controller has not started, the job is ended.
     """
     from bodywork.cli.wiring import load_run, open_place, resolve_run
     from bodywork.workflow.lifecycle import TERMINAL
@@ -111,10 +117,24 @@ def cancel(engine: str, namespace: str, run: str) -> None:
     place = open_place(engine, namespace)
     place.require()
     run = resolve_run(place, run)
-    before = load_run(place, run)
+    try:
+        before = load_run(place, run)
+    except RunNotFound:
+        if _end_unstarted(place, run):
+            tell(f"job {run} is ended; its controller had not started", label="note")
+            raise Ended(SUCCESS) from None
+        raise
     if before.state in TERMINAL:
         tell(f"run {run} has already ended: {before.state.replace('-', ' ')}", label="note")
         raise Ended(SUCCESS)
     from bodywork.cli.ending import end_run
 
     raise Ended(end_run(place, run))
+
+
+def _end_unstarted(place: "Place", run: str) -> bool:
+    """End the Job of a schedule that would begin the run; say whether there was one to end."""
+    if place.schedules is None:
+        return False
+    tick = place.schedules.ticks.find(run)
+    return tick is not None and run in place.schedules.ticks.end_unstarted(tick.cronjob, run)

@@ -1,15 +1,16 @@
 """One look at a namespace's runs, or at one of them, in the form that was asked for."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bodywork.cli import advice, wiring
 from bodywork.cli.exits import tell
 from bodywork.cli.explain import render_run, render_runs
 from bodywork.cli.heads import find_head
+from bodywork.cli.not_begun import document_not_begun, find_not_begun, tell_not_begun
 from bodywork.cli.paper import screen_width
 from bodywork.cli.render import render_json
 from bodywork.cli.screen import Room, drawable
@@ -17,6 +18,9 @@ from bodywork.cli.shortening import shorten
 from bodywork.cli.wiring import Place
 from bodywork.errors import EngineError, UsageError
 from bodywork.workflow.status import SCHEMA, RunStatus, document
+
+if TYPE_CHECKING:
+    from bodywork.cluster.cron_manifests import Tick
 
 LEAST_ROWS = 4
 """How many lines a table has, in the smallest room, besides its header."""
@@ -34,6 +38,7 @@ class View:
     Attributes:
         ended: whether the run that was looked at last had ended; nothing more will change.
         warn: told, once each, of records that cannot be read.
+        note: told, once for each reason, of scheduled jobs that have not begun their run.
     """
 
     place: Place
@@ -42,8 +47,10 @@ class View:
     everywhere: bool = False
     ended: bool = False
     warn: Callable[[str], None] = warn
-    _warned: set[str] = field(default_factory=set)
+    note: "Callable[[Tick], None]" = tell_not_begun
+    _told: set[str] = field(default_factory=set)
     _statuses: list[RunStatus] = field(default_factory=list)
+    _not_begun: "Sequence[Tick]" = ()
     _newer: str = ""
 
     def look(self) -> None:
@@ -54,6 +61,10 @@ class View:
             self._newer = _newer(self._statuses[0]) if self.ended else ""
         else:
             self._statuses = list(self._list())
+            if not self.everywhere:
+                begun = {status.run for status in self._statuses}
+                self._not_begun = find_not_begun(self.place, begun)
+                self._tell_not_begun()
 
     def _list(self) -> Iterator[RunStatus]:
         if not self.everywhere:
@@ -97,6 +108,7 @@ class View:
             "schema": SCHEMA,
             "namespace": None if self.everywhere else self.place.namespace,
             "runs": [document(status) for status in self._statuses],
+            "not_begun": document_not_begun(self._not_begun),
         }
 
     def _data(self) -> str:
@@ -120,9 +132,16 @@ class View:
         return advice.command(self.place, *words, environ=os.environ)
 
     def _unreadable(self, message: str) -> None:
-        if message not in self._warned:
-            self._warned.add(message)
+        if message not in self._told:
+            self._told.add(message)
             self.warn(message)
+
+    def _tell_not_begun(self) -> None:
+        for tick in self._not_begun if self.form == "table" else ():
+            reason = f"{tick.name}: {tick.waits_for}"
+            if reason not in self._told:
+                self._told.add(reason)
+                self.note(tick)
 
 
 def _newer(status: RunStatus) -> str:
@@ -140,9 +159,13 @@ def keep_watching(view: View) -> None:
         return
     warnings: list[str] = []
     view.warn = warnings.append  # beside a drawing they would be drawn over
+    waiting: list[Tick] = []
+    view.note = waiting.append
     watch_on_screen(view)
     for message in warnings:
         warn(message)
+    for tick in waiting:
+        tell_not_begun(tick)
 
 
 def _cropped(text: str, room: Room) -> str:

@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
-from bodywork.errors import RunNotFound, UsageError
+from bodywork.errors import EngineError, RunNotFound, UsageError
 from bodywork.model.names import Namespace, problem_with_label
 
 if TYPE_CHECKING:
+    from bodywork.cluster.cronjobs import CronJobs
     from bodywork.model.run import Checkout
     from bodywork.model.workflow import Workflow
     from bodywork.ports import Administration, Engine, Reporter, Source
@@ -53,6 +54,11 @@ class Place(Protocol):
         """The engine's namespaces, secrets and services."""
         ...
 
+    @property
+    def schedules(self) -> "CronJobs | None":
+        """The schedules of the namespace; None where the engine keeps none."""
+        ...
+
     def require(self) -> None:
         """Raise `NotFound` where the namespace is not there."""
         ...
@@ -84,6 +90,10 @@ class Place(Protocol):
         credentials: str = "",
     ) -> AbstractContextManager["Controller"]:
         """Return a controller of runs; leaving the context frees what it holds, not its runs."""
+        ...
+
+    def kept_alive(self) -> AbstractContextManager[object]:
+        """Tell what has started this process, for as long as the context lasts, not to end it."""
         ...
 
     def who_controls(self, run: str) -> "ControllerStatus | None":
@@ -240,10 +250,29 @@ def load_run(place: Place, run: str) -> "Checkpoint":
     except CheckpointNotFound as error:
         if error.hint:  # there are traces of it, and the store says what happened to them
             raise
-        raise RunNotFound(
+        raise _missing_run(place, run) from error
+
+
+def _missing_run(place: Place, run: str) -> RunNotFound:
+    """Return the error for a run that is not on record; a schedule's Job may not have begun it."""
+    try:
+        tick = place.schedules.ticks.find(run) if place.schedules else None
+    except EngineError:
+        tick = None  # who may not look at Jobs can still look at runs
+    if tick is None:
+        return RunNotFound(
             f"no run {run} is on record in namespace {place.namespace}",
             hint="`bodywork status` lists its runs, `bodywork status -A` those of all namespaces",
-        ) from error
+        )
+    if tick.waits_for:
+        how = "never started" if tick.state == "failed" else "has not started"
+        return RunNotFound(
+            f"run {run} has not begun: its controller {how}: {tick.waits_for}", hint=tick.hint
+        )
+    return RunNotFound(
+        f"run {run} is not on record; job {run} of cronjob {tick.cronjob} is there",
+        hint=f"what its controller says: bodywork cronjob logs -n {place.namespace} --name={run}",
+    )
 
 
 def status_of(place: Place, run: str) -> "RunStatus":

@@ -2,7 +2,8 @@
 
 A pod that died was replaced by another one, which went on with the same run. Following is level
 triggered: whatever a watch or a stream misses, the next look finds. Lines are told apart by their
-time stamps, so nothing is shown twice after a stream was cut.
+time stamps, so nothing is shown twice after a stream was cut. Where a controller has not started,
+there is no log: what it waits for is told in its place.
 """
 
 import re
@@ -13,16 +14,17 @@ from typing import Any
 
 from bodywork.cluster import labels, paths
 from bodywork.cluster.client import Client
-from bodywork.cluster.cron_manifests import CONTAINER, JOB_NAME, parse_tick
+from bodywork.cluster.cron_manifests import CONTAINER, JOB_NAME
+from bodywork.cluster.cron_starts import has_run, judge_start
 from bodywork.cluster.cronjobs import CronJobs, missing
 from bodywork.cluster.errors import Forbidden
+from bodywork.cluster.job_view import LOOK_SECONDS, JobView
+from bodywork.cluster.verdicts import owned_by
 from bodywork.errors import EngineError, NotFound
 from bodywork.model.names import Namespace
 
 Found = dict[str, Any]
 
-LOOK_SECONDS = 10
-"""How long to wait for a change of the Job's pods before looking again all the same."""
 MOST_NAMESPACES = 50
 _STAMP = r"(\S{19})(?:\.(\d{1,9}))?\S* ?"
 
@@ -35,76 +37,101 @@ class Line:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a controller waits for, or why it never started.
+
+    Attributes:
+        reason, hint: for people.
+        over: whether the Job has ended, so that it waits no more.
+    """
+
+    reason: str
+    hint: str
+    over: bool = False
+
+
 class TickLogs:
     """Reads the logs of the Jobs of schedules, in one namespace."""
 
     def __init__(self, client: Client, namespace: Namespace) -> None:
         self._client = client
         self._namespace = namespace
+        self._schedules = CronJobs(client, namespace)
 
-    def read(self, job: str, *, follow: bool = False) -> Iterator[Line]:
+    def find(self, name: str) -> str:
+        """Return the Job of a name: its own, or that of a schedule, whose newest one is meant.
+
+        It is "" where the schedule has made none.
+
+        Raises:
+            NotFound: there is neither such a Job nor such a schedule.
+            EngineError: it is not one of a schedule of ours.
+        """
+        try:
+            labels.require_ours(self._client.get(paths.job(self._namespace, name)))
+        except NotFound:
+            jobs = self._schedules.ticks.look(name).jobs
+            if jobs:
+                return str(jobs[0]["metadata"]["name"])
+            try:
+                self._schedules.get(name)
+            except NotFound:
+                known = self._schedules.names_of_ticks()
+                raise missing("job", name, self._namespace, known) from None
+            return ""
+        return name
+
+    def read(self, job: str, *, follow: bool = False) -> Iterator[Line | Waiting]:
         """Yield the lines of all pods of the Job, in order; with `follow`, until it has ended.
+
+        What the controller waits for is told at the end, or while it is followed whenever that
+        changes.
 
         Raises:
             NotFound: there is no such Job.
-            EngineError: it is not one of a schedule of ours, or has no pod any more.
+            EngineError: it has no pod any more.
         """
-        uid = self._require(job)
-        done: set[str] = set()
-        while True:
-            ended = self._has_ended(job, uid)
-            pods, version = self._pods(job, uid)
-            for pod in pods:
-                if pod not in done:
-                    yield from self._read_pod(pod, follow=follow)
-                    done.add(pod)
-            if ended or not follow:
-                break
-            self._await_change(job, version)
-        if not done and ended:
-            raise EngineError(
-                f"the pods of job {job} are gone, and their logs with them",
-                hint=f"`bodywork status {job}` tells how the run went, and `bodywork logs {job}` "
-                "what its stages said",
-            )
+        if follow:
+            return self._follow(job)
+        return self._read(job)
 
-    def _require(self, job: str) -> str:
-        try:
-            found = self._client.get(paths.job(self._namespace, job))
-        except NotFound:
-            known = CronJobs(self._client, self._namespace).names_of_ticks()
-            raise missing("job", job, self._namespace, known) from None
-        labels.require_ours(found)
-        return str(found["metadata"]["uid"])
-
-    def _has_ended(self, job: str, uid: str) -> bool:
-        try:
-            found = self._client.get(paths.job(self._namespace, job))
-        except NotFound:
-            return True
-        return found["metadata"]["uid"] != uid or parse_tick(found).state != "active"
-
-    def _pods(self, job: str, uid: str) -> tuple[list[str], str]:
-        """Return the names of the Job's own pods, the oldest first, and the list's version."""
-        found, version = self._client.list_all(
+    def _read(self, job: str) -> Iterator[Line | Waiting]:
+        found = self._client.get(paths.job(self._namespace, job))
+        pods, _ = self._client.list_all(
             paths.pods(self._namespace), label_selector=f"{JOB_NAME}={job}"
         )
-        ours = [
-            each["metadata"]
-            for each in found
-            if any(owner["uid"] == uid for owner in each["metadata"].get("ownerReferences") or ())
-        ]
-        ours.sort(key=lambda each: (str(each["creationTimestamp"]), str(each["name"])))
-        return [str(each["name"]) for each in ours], version
+        own = owned_by(pods, str(found["metadata"]["uid"]))
+        for pod in filter(has_run, own):
+            yield from self._read_pod(str(pod["metadata"]["name"]), follow=False)
+        start = judge_start(found, pods, self._schedules.ticks.warnings())
+        if start.obstacle:
+            yield Waiting(start.obstacle.reason, start.obstacle.hint, start.over)
+        elif start.over and not own:
+            raise _gone(job)
 
-    def _await_change(self, job: str, version: str) -> None:
-        where = paths.pods(self._namespace)
-        selector = f"{JOB_NAME}={job}"
-        for event in self._client.watch(
-            where, version, label_selector=selector, timeout_seconds=LOOK_SECONDS
-        ):
-            if event["type"] != "BOOKMARK":
-                return
+    def _follow(self, job: str) -> Iterator[Line | Waiting]:
+        uid = str(self._client.get(paths.job(self._namespace, job))["metadata"]["uid"])
+        with JobView(self._client, self._namespace, job, uid) as view:
+            shown: set[str] = set()
+            told = ""
+            while True:
+                mark = view.mark()
+                for pod in view.started_pods():
+                    if pod not in shown:
+                        yield from self._read_pod(pod, follow=True)
+                        shown.add(pod)
+                start = view.start()
+                obstacle = start.obstacle
+                worth_a_word = start.over or view.is_slow() or (obstacle and obstacle.hint)
+                if obstacle and obstacle.reason != told and worth_a_word:
+                    told = obstacle.reason
+                    yield Waiting(obstacle.reason, obstacle.hint, start.over)
+                if start.over and shown >= {*view.started_pods()}:
+                    break
+                view.wait(mark)
+        if not shown and start.started:
+            raise _gone(job)
 
     def _read_pod(self, pod: str, *, follow: bool) -> Iterator[Line]:
         last = ("", "")
@@ -159,6 +186,14 @@ class TickLogs:
         except EngineError as error:
             if "waiting to start" not in error.message:
                 yield ("", ""), f"(the log cannot be read: {error.message})"
+
+
+def _gone(job: str) -> EngineError:
+    return EngineError(
+        f"the pods of job {job} are gone, and their logs with them",
+        hint=f"`bodywork status {job}` tells how the run went, and `bodywork logs {job}` what its "
+        "stages said",
+    )
 
 
 def _parse_line(line: str) -> tuple[tuple[str, str], str]:

@@ -40,6 +40,7 @@ PROMISED: Mapping[str, Sequence[str]] = {
         "cronjob create",
         "cronjob update",
         "cronjob display",
+        "cronjob run",
         "cronjob history",
         "cronjob logs",
         "cronjob delete",

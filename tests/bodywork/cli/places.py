@@ -1,7 +1,7 @@
 """A place in memory, around the office of the workflow's own tests."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from bodywork.cli.wiring import Observer
@@ -36,6 +36,13 @@ class MemoryPlace:
     @property
     def administration(self) -> Administration:
         raise NotImplementedError("no test asks for it")
+
+    @property
+    def schedules(self) -> None:
+        return
+
+    def kept_alive(self) -> AbstractContextManager[object]:
+        return nullcontext()
 
     def require(self) -> None:
         return
