@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -19,6 +19,7 @@ Examples:
   bodywork doctor -n shop
   bodywork doctor -n shop ~/projects/shop
   bodywork doctor -n shop --image registry.example/shop:1 --secret store
+  bodywork doctor -n shop --cronjob nightly
   bodywork doctor --engine local -o json
 
 \b
@@ -40,12 +41,19 @@ Exit codes: 0 nothing failed (there may be warnings), 1 something failed,
     "--secret", "secrets", multiple=True, metavar="NAME", help="A secret that must be there."
 )
 @click.option(
+    "--cronjob",
+    "cronjobs",
+    multiple=True,
+    metavar="NAME",
+    help="Try a schedule: a short pod with its image, account and key, which reads its project.",
+)
+@click.option(
     "--timeout",
     type=click.FloatRange(1, 3600),
     default=120,
     show_default=True,
     metavar="SECONDS",
-    help="How long the pod may take to start.",
+    help="How long each pod may take.",
 )
 @options.output("table", "json")
 def doctor(
@@ -54,6 +62,7 @@ def doctor(
     project: Path | None,
     image: str,
     secrets: tuple[str, ...],
+    cronjobs: tuple[str, ...],
     timeout: float,
     form: str,
 ) -> None:
@@ -61,7 +70,8 @@ def doctor(
 
     On a cluster: whether it can be reached, its version, the namespace, your rights there, and
     whether the image starts; with --engine local, this machine. PROJECT is the folder of a project,
-    whose secrets, image and Git repository are checked too. Whatever is amiss comes with what to
+    whose secrets, image and Git repository are checked too. --cronjob tries a schedule: its image,
+    rights and key, and whether its project can be read. Whatever is amiss comes with what to
     do about it.
 
     Nothing is changed; a pod that was started is removed.
@@ -71,7 +81,9 @@ def doctor(
     from statemachine.errors import Interrupted
 
     _require_sound(namespace, project)
-    needs = Needs({each: frozenset() for each in secrets}, image, timeout)
+    if cronjobs and engine != "kubernetes":
+        _refuse_cronjobs()
+    needs = Needs({each: frozenset() for each in secrets}, image, timeout, cronjobs=cronjobs)
     checks = _checks(engine, namespace, project, needs)
     try:
         with stop_on_signals():
@@ -94,6 +106,12 @@ def _require_sound(namespace: str, project: Path | None) -> None:
             f"{project}: {'is no folder' if project.exists() else 'there is no such folder'}",
             hint="give the folder that holds bodywork.ini",
         )
+
+
+def _refuse_cronjobs() -> NoReturn:
+    from bodywork.errors import Unsupported
+
+    raise Unsupported("the local engine keeps no schedules", hint="leave --cronjob out")
 
 
 def _checks(engine: str, namespace: str, project: Path | None, needs: "Needs") -> "Iterator[Check]":

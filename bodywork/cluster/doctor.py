@@ -19,8 +19,10 @@ from bodywork.cluster.restricted import ENFORCE
 from bodywork.cluster.reviews import Allowed, check_rights, review
 from bodywork.cluster.rights import CONTROLLER
 from bodywork.cluster.settings import read_image, setup_command
+from bodywork.cluster.trial import try_schedule
 from bodywork.errors import BodyworkError, EngineUnavailable, NotFound
 from bodywork.model.checks import Check, Needs, check_secret
+from bodywork.model.names import Namespace
 
 OLDEST = (1, 29)
 """The first release whose Jobs heed `podReplacementPolicy`, and all else that we send."""
@@ -103,6 +105,9 @@ class _Namespace:
         for secret in sorted(needs.secrets):
             yield self._secret(secret, needs.secrets[secret])
         yield from self._images(needs)
+        for cronjob in needs.cronjobs:
+            namespace = Namespace(self.name)
+            yield from try_schedule(self.client, namespace, cronjob, needs.image_seconds)
 
     def _look(self) -> tuple[Check, dict[str, Any] | None]:
         """Return whether it is there, and the namespace itself where we may see it."""

@@ -26,7 +26,7 @@ Found = dict[str, Any]
 
 SPARE_SECONDS = 30
 """How much later than we give up the cluster ends what we left behind."""
-_LINGER_SECONDS = 60
+LINGER_SECONDS = 60
 _JOB_NAME = "batch.kubernetes.io/job-name"
 
 
@@ -84,7 +84,7 @@ def build_probe(namespace: str, image: str, seconds: float) -> Found:
         "spec": {
             "backoffLimit": 0,
             "activeDeadlineSeconds": int(seconds) + SPARE_SECONDS,
-            "ttlSecondsAfterFinished": _LINGER_SECONDS,
+            "ttlSecondsAfterFinished": LINGER_SECONDS,
             "template": {"metadata": {"labels": mine}, "spec": pod},
         },
     }

@@ -37,6 +37,7 @@ class Needs:
         image: one that a container must be able to start from; "" for the namespace's, if it has
             one.
         image_seconds: how long that may take.
+        cronjobs: schedules that must be able to start a run.
         image_needed: whether it is a failure if there is none at all.
     """
 
@@ -44,6 +45,7 @@ class Needs:
     image: str = ""
     image_seconds: float = 120.0
     image_needed: bool = False
+    cronjobs: tuple[str, ...] = ()
 
 
 def check_secret(

@@ -15,6 +15,7 @@ import pytest
 from bodywork.cluster.rights import CONTROLLER, PEOPLE
 from tests.cluster.projects import Project
 from tests.cluster.site import Said, Site
+from tests.servers.secure_http import HttpsServer
 
 PROBES = ("job,pod", "-l", "bodywork.io/kind=doctor")
 
@@ -179,3 +180,47 @@ def test_credentials_that_the_cluster_does_not_know_are_the_one_thing_said(
 
 def _forbid_pods(site: Site) -> None:
     site.cluster.kubectl("-n", site.namespace, "create", "quota", "none", "--hard=pods=0")
+
+
+def cronjob_check(site: Site, *words: str) -> dict[str, Any]:
+    kubeconfig = site.kubeconfigs["bodywork-people"]
+    said = doctor(site, "--cronjob=shop", *words, kubeconfig=kubeconfig)
+    check = found(said)["cronjob: shop"]
+    assert site.get(*PROBES)["items"] == [] or all(
+        each["metadata"].get("deletionTimestamp") for each in site.get(*PROBES)["items"]
+    )
+    return check
+
+
+def test_a_schedule_is_tried_with_its_own_pod(
+    site: Site, project: Callable[..., Project], server: HttpsServer
+) -> None:
+    shop = project("a >> b")
+    shop.batch("a", "print('a')")
+    shop.batch("b", "print('b')")
+    commit = shop.commit()
+    namespace = f"--namespace={site.namespace}"
+    absent = cronjob_check(site)
+    assert (absent["status"], "there is no cronjob shop" in absent["message"]) == ("fail", True)
+    made = site.run(
+        *("cronjob", "create", namespace, "--name=shop", "--schedule=@yearly"),
+        f"--git-repo-url={server.url('shop/.git')}",
+        *("--git-repo-branch=main", f"--image={site.cluster.image}"),
+    )
+    assert made.code == 0, made.err
+    fine = cronjob_check(site)
+    assert fine["status"] == "ok", fine
+    assert f"its project has 2 stages at commit {commit[:12]}" in fine["message"]
+    assert site.runs() == []
+    history = site.run("cronjob", "history", namespace, "--name=shop", "-o", "json")
+    assert history.json["jobs"] == []
+    for option, told, cure in (
+        ("--git-repo-branch=mian", "mian", ""),
+        ("--image=registry.invalid/shop:1", "cannot be pulled: no such host", "--name=shop"),
+        ("--image=docker.io/library/pause:test", "does not hold Bodywork", "docs/stage.md"),
+    ):
+        assert site.run("cronjob", "update", namespace, "--name=shop", option).code == 0
+        bad = cronjob_check(site)
+        assert (bad["status"], told in bad["message"]) == ("fail", True), bad
+        assert bad["hint"], bad
+        assert cure in bad["hint"], bad
