@@ -14,6 +14,7 @@ import pytest
 
 from tests.cluster.projects import Project
 from tests.cluster.site import ROOT, Cluster, Site
+from tests.servers.secure_http import HttpsServer, https_server
 
 
 @pytest.fixture(scope="session")
@@ -91,3 +92,13 @@ def project(cluster: Cluster, tmp_path: Path) -> Callable[..., Project]:
         return Project(tmp_path / "repositories" / name, cluster.image, dag, name)
 
     return make
+
+
+@pytest.fixture
+def server(site: Site, tmp_path: Path) -> Iterator[HttpsServer]:
+    """A Git server that pods reach and trust; it serves the projects of `project`."""
+    authority = site.cluster.trusted_authority()
+    certificates = tmp_path / "certificates"
+    repositories = tmp_path / "repositories"
+    with https_server(repositories, certificates, site.cluster.gateway, authority) as server:
+        yield server

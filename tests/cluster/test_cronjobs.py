@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,21 +12,12 @@ from tests.cluster.projects import Project
 from tests.cluster.site import Site
 from tests.cluster.stories import batches, replaced_and_restored
 from tests.cluster.waiting import Found, wait_for
-from tests.servers.secure_http import HttpsServer, https_server
+from tests.servers.secure_http import HttpsServer
 
 pytestmark = pytest.mark.timeout(300)
 
 JOB = "shop-1605214260"
 BATCH = "apis/batch/v1"
-
-
-@pytest.fixture
-def server(site: Site, tmp_path: Path) -> Iterator[HttpsServer]:
-    authority = site.cluster.trusted_authority()
-    certificates = tmp_path / "certificates"
-    repositories = tmp_path / "repositories"
-    with https_server(repositories, certificates, site.cluster.gateway, authority) as server:
-        yield server
 
 
 @pytest.fixture

@@ -76,6 +76,7 @@ RECIPES: dict[str, Recipe] = {
     "cronjob create": create_cronjob,
     "cronjob update": plain("cronjob", "update", "--name=nightly", "--retries=2"),
     "cronjob display": plain("cronjob", "display"),
+    "cronjob run": plain("cronjob", "run", "--name=nightly"),
     "cronjob history": plain("cronjob", "history", "--name=nightly"),
     "cronjob logs": plain("cronjob", "logs", f"--name={JOB}"),
     "cronjob delete": plain("cronjob", "delete", "--name=nightly"),
