@@ -1,6 +1,6 @@
 """Jobs of schedules whose controllers have not started, beside the runs that have begun."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
 from bodywork.cli.exits import tell
@@ -27,10 +27,10 @@ def find_not_begun(place: Place, begun: Collection[str]) -> "Sequence[Tick]":
     return [tick for tick in ticks if tick.name not in begun]
 
 
-def tell_not_begun(tick: "Tick") -> None:
+def tell_not_begun(tick: "Tick", say: "Callable[..., None]" = tell) -> None:
     """Say what a Job's controller waits for."""
     reason = f"the controller of job {tick.name} has not started: {tick.waits_for}"
-    tell(reason, tick.hint, label="note")
+    say(reason, tick.hint, label="note")
 
 
 def document_not_begun(ticks: "Sequence[Tick]") -> list[dict[str, str]]:

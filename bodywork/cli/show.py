@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bodywork.cli import advice, wiring
@@ -18,17 +19,14 @@ from bodywork.cli.shortening import shorten
 from bodywork.cli.wiring import Place
 from bodywork.errors import EngineError, UsageError
 from bodywork.workflow.status import SCHEMA, RunStatus, document
+from statemachine.errors import StoreFull
 
 if TYPE_CHECKING:
     from bodywork.cluster.cron_manifests import Tick
 
+MOST_NAMES = 6
 LEAST_ROWS = 4
 """How many lines a table has, in the smallest room, besides its header."""
-
-
-def warn(message: str) -> None:
-    """Tell of a record that cannot be read."""
-    tell(message, "`bodywork status RUN` says what to do about it", label="warning")
 
 
 @dataclass
@@ -37,8 +35,7 @@ class View:
 
     Attributes:
         ended: whether the run that was looked at last had ended; nothing more will change.
-        warn: told, once each, of records that cannot be read.
-        note: told, once for each reason, of scheduled jobs that have not begun their run.
+        tell: told, once each, of what cannot be shown.
     """
 
     place: Place
@@ -46,8 +43,7 @@ class View:
     form: str
     everywhere: bool = False
     ended: bool = False
-    warn: Callable[[str], None] = warn
-    note: "Callable[[Tick], None]" = tell_not_begun
+    tell: Callable[..., None] = tell
     _told: set[str] = field(default_factory=set)
     _statuses: list[RunStatus] = field(default_factory=list)
     _not_begun: "Sequence[Tick]" = ()
@@ -70,11 +66,17 @@ class View:
         if not self.everywhere:
             yield from wiring.list_statuses(self.place, self._unreadable)
             return
+        left_out = []
         for place in wiring.all_places(self.place):
             try:
                 yield from wiring.list_statuses(place, self._unreadable)
-            except EngineError as error:  # we may not look there
-                self._unreadable(f"namespace {place.namespace} is left out: {error.message}")
+            except (EngineError, StoreFull):  # final refusals: we may not look there
+                left_out.append(place.namespace)
+        if left_out:
+            names = ", ".join(left_out[:MOST_NAMES])
+            more = ", …" if len(left_out) > MOST_NAMES else ""
+            text = f"left out, as you may not list their runs: {names}{more}"
+            self._tell_once(text, label="note")
 
     def render(self, room: Room | None = None) -> str:
         """Return the text of the last look: all of it, or what goes into the room."""
@@ -132,16 +134,17 @@ class View:
         return advice.command(self.place, *words, environ=os.environ)
 
     def _unreadable(self, message: str) -> None:
+        hint = "`bodywork status RUN` says what to do about it"
+        self._tell_once(message, hint, label="warning")
+
+    def _tell_once(self, message: str, *hints: str, label: str) -> None:
         if message not in self._told:
             self._told.add(message)
-            self.warn(message)
+            self.tell(message, *hints, label=label)
 
     def _tell_not_begun(self) -> None:
         for tick in self._not_begun if self.form == "table" else ():
-            reason = f"{tick.name}: {tick.waits_for}"
-            if reason not in self._told:
-                self._told.add(reason)
-                self.note(tick)
+            tell_not_begun(tick, self._tell_once)
 
 
 def _newer(status: RunStatus) -> str:
@@ -157,15 +160,11 @@ def keep_watching(view: View) -> None:
     if not drawable() or view.form != "table":
         watch(view)
         return
-    warnings: list[str] = []
-    view.warn = warnings.append  # beside a drawing they would be drawn over
-    waiting: list[Tick] = []
-    view.note = waiting.append
+    later: list[Callable[[], None]] = []  # beside a drawing it would be drawn over
+    view.tell = lambda *texts, label: later.append(partial(tell, *texts, label=label))
     watch_on_screen(view)
-    for message in warnings:
-        warn(message)
-    for tick in waiting:
-        tell_not_begun(tick)
+    for tell_now in later:
+        tell_now()
 
 
 def _cropped(text: str, room: Room) -> str:
