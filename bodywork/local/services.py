@@ -16,6 +16,7 @@ from bodywork.local.folders import Folders, version_id
 from bodywork.local.jobs import lost, require_source, tail
 from bodywork.local.network import addresses
 from bodywork.local.network.addresses import Endpoint
+from bodywork.local.network.listeners import Listener, find_listeners
 from bodywork.local.spawn import Spawner
 from bodywork.local.supervisor import files
 from bodywork.local.supervisor.copying import remove_tree
@@ -29,6 +30,8 @@ _LIVE_FIELDS = frozenset({"id", "run", "stage", "commit", "address", "real_port"
 LATE_HINT = (
     "does it listen on 0.0.0.0? What listens on 127.0.0.1 cannot be reached on a cluster either"
 )
+MOST_LISTENERS = 3
+IDLE_HINT = "its log says how far it got; if it starts slowly, raise MAX_STARTUP_TIME_SECONDS"
 
 
 class Services:
@@ -141,7 +144,8 @@ class Services:
         if time.time() - started < limit:
             return seen
         reason = f"did not answer on port {endpoint.port} within MAX_STARTUP_TIME_SECONDS={limit}"
-        return self._failed(folder, sight, reason, LATE_HINT)
+        where, hint = _explain_silence(endpoint, find_listeners(sight.status["pid"]))
+        return self._failed(folder, sight, reason + where, hint)
 
     def _failed(
         self, folder: Path, sight: processes.Sight, reason: str, hint: str = ""
@@ -242,6 +246,26 @@ def _refuse_stranger(endpoint: Endpoint) -> None:
         raise EngineError(
             f"port {endpoint.port} is held by {stranger}", hint="end it, or choose another PORT"
         )
+
+
+def _explain_silence(endpoint: Endpoint, found: tuple[Listener, ...] | None) -> tuple[str, str]:
+    """Say where a service listens that does not answer on its port, and what to do about it.
+
+    Args:
+        found: where its processes listen; None where that is unknown.
+    """
+    own = (endpoint.address, endpoint.real_port)
+    if found is None or any((each.address, each.port) == own for each in found):
+        return "", LATE_HINT
+    if not found:
+        return ": it does not listen yet", IDLE_HINT
+    where = f": it listens on {', '.join(map(str, found[:MOST_LISTENERS]))}"
+    if any(each.port == endpoint.port for each in found):
+        return where, "let it listen on 0.0.0.0: on a cluster, too, only that can be reached"
+    ports = " or ".join(
+        str(port) for port in sorted({each.port for each in found[:MOST_LISTENERS]})
+    )
+    return where, f"let it listen on 0.0.0.0:{endpoint.port}, or set PORT={ports} in config.ini"
 
 
 def _why_it_ended(status: dict[str, Any]) -> str:

@@ -8,8 +8,9 @@ import contextlib
 import errno
 import os
 import socket
-from collections.abc import Iterator
 from dataclasses import dataclass
+
+from bodywork.local.network import listeners
 
 CONNECT_SECONDS = 0.5
 CANDIDATES = 4
@@ -55,7 +56,7 @@ def find_stranger(endpoint: Endpoint) -> str:
     """Say who holds the endpoint already, or return "" where it is free."""
     fault = _try_to_listen(endpoint)
     if fault == errno.EADDRINUSE:
-        return _holder(endpoint.real_port) or "another program"
+        return listeners.find_holder(endpoint.real_port) or "another program"
     return "the system (ports below 1024 are root's)" if fault == errno.EACCES else ""
 
 
@@ -90,36 +91,3 @@ def _has_own_addresses() -> bool:
         except OSError:
             return False
     return True
-
-
-def _holder(port: int) -> str:
-    """Name the process that listens on a port, from Linux's /proc; "" where it cannot be told."""
-    wanted = {f"socket:[{inode}]" for inode in _listening(port)}
-    if not wanted:
-        return ""
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        if wanted & set(_open_by(pid)):
-            with contextlib.suppress(OSError), open(f"/proc/{pid}/comm") as file:
-                return f"{file.read().strip()} (process {pid})"
-    return ""
-
-
-def _open_by(pid: str) -> Iterator[str]:
-    """Yield what a process has open; nothing where we may not know."""
-    with contextlib.suppress(OSError):
-        for descriptor in os.listdir(f"/proc/{pid}/fd"):
-            with contextlib.suppress(OSError):
-                yield os.readlink(f"/proc/{pid}/fd/{descriptor}")
-
-
-def _listening(port: int) -> Iterator[str]:
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        try:
-            with open(table) as file:
-                rows = file.read().splitlines()[1:]
-        except OSError:
-            continue
-        for row in rows:
-            fields = row.split()
-            if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
-                yield fields[9]

@@ -150,11 +150,59 @@ def test_a_service_must_not_end(machine: Machine) -> None:
     assert seen.tail == ("so short",)
 
 
-def test_a_service_that_never_answers_is_told_where_to_listen(machine: Machine) -> None:
+LISTENER = "import socket, time\nserver = socket.create_server({address})\ntime.sleep(100)\n"
+FORKED = "import os, time\nif os.fork():\n    time.sleep(100)\n" + LISTENER
+AT = "did not answer on port 5000 within MAX_STARTUP_TIME_SECONDS=1"
+ALL_ADDRESSES = "let it listen on 0.0.0.0: on a cluster, too, only that can be reached"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+@pytest.mark.parametrize(
+    ("script", "where", "hint"),
+    [
+        (LISTENER.format(address=("127.0.0.1", 5000)), "127.0.0.1:5000", ALL_ADDRESSES),
+        (FORKED.format(address=("127.0.0.1", 5000)), "127.0.0.1:5000", ALL_ADDRESSES),
+        (
+            LISTENER.format(address="('::1', 5000), family=socket.AF_INET6"),
+            "[::1]:5000",
+            ALL_ADDRESSES,
+        ),
+        (
+            LISTENER.format(address=("0.0.0.0", 5077)),  # noqa: S104
+            "0.0.0.0:5077",
+            "let it listen on 0.0.0.0:5000, or set PORT=5077 in config.ini",
+        ),
+        (
+            LISTENER.format(address=("127.0.0.1", 5077)),
+            "127.0.0.1:5077",
+            "let it listen on 0.0.0.0:5000, or set PORT=5077 in config.ini",
+        ),
+    ],
+)
+def test_a_service_that_listens_elsewhere_is_told_where_it_does(
+    machine: Machine, script: str, where: str, hint: str
+) -> None:
+    machine.publish({"serve/main.py": script})
+    seen = machine.deploy(service(seconds=1), "run-1")
+    assert (seen.phase, seen.reason) == (Phase.FAILED, f"{AT}: it listens on {where}")
+    assert seen.hint == hint
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_a_service_that_does_not_listen_is_told_so(machine: Machine) -> None:
     machine.publish({"serve/main.py": "import time\ntime.sleep(100)\n"})
     seen = machine.deploy(service(seconds=1), "run-1")
-    assert seen.phase is Phase.FAILED
-    assert "did not answer on port 5000 within MAX_STARTUP_TIME_SECONDS=1" in seen.reason
+    assert (seen.phase, seen.reason) == (Phase.FAILED, f"{AT}: it does not listen yet")
+    assert "raise MAX_STARTUP_TIME_SECONDS" in seen.hint
+
+
+def test_where_listeners_are_unknown_the_usual_cause_is_named(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bodywork.local.services.find_listeners", lambda group: None)
+    machine.publish({"serve/main.py": "import time\ntime.sleep(100)\n"})
+    seen = machine.deploy(service(seconds=1), "run-1")
+    assert (seen.phase, seen.reason) == (Phase.FAILED, AT)
     assert "does it listen on 0.0.0.0?" in seen.hint
 
 
