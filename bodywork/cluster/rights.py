@@ -76,7 +76,7 @@ CONTROLLER_RIGHTS = (
     ),
     Right("coordination.k8s.io", "leases", ("get", "create", "patch", "delete"), "who is at work"),
     Right("batch", "jobs", ("get", "list", "watch", "create", "patch", "delete"), "batch stages"),
-    Right("", "pods", ("get", "list", "watch", "patch"), "how stages go; ending one at once"),
+    Right("", "pods", ("list", "watch", "patch"), "how stages go; ending one at once"),
     Right("", "pods/log", ("get",), "what stages print"),
     Right("", "events", ("list", "watch"), "why a pod is refused"),
     Right(

@@ -176,7 +176,8 @@ def test_a_stage_may_do_nothing(site: Site, project: Callable[..., Project]) -> 
 
 
 def test_a_setup_by_somebody_who_is_no_administrator_names_the_way_out(site: Site) -> None:
-    said = site.run("setup-namespace", f"{site.namespace}-2", kubeconfig=site.kubeconfig)
+    kubeconfig = site.make_account("only-runner", CONTROLLER)
+    said = site.run("setup-namespace", f"{site.namespace}-2", kubeconfig=kubeconfig)
     assert said.code == 1
     assert "only an administrator" in said.err
     assert "--dry-run" in said.err
