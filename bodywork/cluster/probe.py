@@ -129,7 +129,7 @@ def _refusals(events: Watched) -> list[str]:
 def _judge_failure(needs: Needs, seen: Observation) -> Check:
     if not seen.phase.ended and not seen.final:
         reason = seen.reason or "its image may still be on the way"
-        hint = "wait longer with --timeout SECONDS; a smaller image starts sooner"
+        hint = seen.hint or "wait longer with --timeout SECONDS; a smaller image starts sooner"
         message = f"{needs.image} has not started within {needs.image_seconds:.0f}s: {reason}"
         return Check("image", "fail", message, hint)
     message = f"{needs.image}: {seen.reason}"
@@ -141,7 +141,7 @@ def _judge_failure(needs: Needs, seen: Observation) -> Check:
             f"imagePullSecret to the service account {SERVICE_ACCOUNT}"
         )
     else:
-        hint = "; ".join(seen.tail[-3:])
+        hint = seen.hint or "; ".join(seen.tail[-3:])
     return Check("image", "fail", message, hint)
 
 

@@ -113,7 +113,8 @@ def test_a_namespace_that_was_not_set_up_lacks_its_accounts(site: Site) -> None:
     said = doctor(site, f"--image={site.cluster.image}", kubeconfig=site.cluster.kubeconfig)
     assert statuses(said, "fail") == {"service accounts", "image"}
     assert "bodywork-jobs-and-deployments" in found(said)["service accounts"]["message"]
-    assert "setup-namespace" in found(said)["image"]["message"]
+    assert "service account is missing" in found(said)["image"]["message"]
+    assert "bodywork setup-namespace" in found(said)["image"]["hint"]
 
 
 def test_the_secrets_of_a_project_are_looked_for_key_by_key(
@@ -121,6 +122,7 @@ def test_the_secrets_of_a_project_are_looked_for_key_by_key(
 ) -> None:
     shop = project("train")
     shop.batch("train", "print('hello')\n", more="[secrets]\nUSER=store\nTOKEN=vault\n")
+    shop.commit()
     site.run(
         "secret", "create", f"--namespace={site.namespace}", "--name=store", "--data", "OTHER=1"
     )
@@ -215,7 +217,7 @@ def test_a_schedule_is_tried_with_its_own_pod(
     history = site.run("cronjob", "history", namespace, "--name=shop", "-o", "json")
     assert history.json["jobs"] == []
     for option, told, cure in (
-        ("--git-repo-branch=mian", "mian", ""),
+        ("--git-repo-branch=mian", "mian", "did you mean main?"),
         ("--image=registry.invalid/shop:1", "cannot be pulled: no such host", "--name=shop"),
         ("--image=docker.io/library/pause:test", "does not hold Bodywork", "docs/stage.md"),
     ):
