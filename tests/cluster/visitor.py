@@ -1,6 +1,7 @@
 """A client inside the cluster that asks a service again and again, and counts what goes wrong."""
 
 import json
+import subprocess
 from collections import Counter
 
 from tests.cluster.site import Site
@@ -50,8 +51,18 @@ class Visitor:
         site.cluster.kubectl(
             "-n", site.namespace, "wait", f"pod/{name}", "--for=condition=Ready", "--timeout=60s"
         )
+        self._await_first_answer()
 
     def counted(self) -> Counter[str]:
         """Return how often it got each answer so far; failures begin with FAILED."""
         log = self._site.cluster.kubectl("-n", self._site.namespace, "logs", self._name)
         return Counter(log.splitlines())
+
+    def _await_first_answer(self) -> None:
+        """Return when it has asked once: a pod is ready before its program has done anything."""
+        command = ["kubectl", "--kubeconfig", self._site.cluster.kubeconfig]
+        command += ["-n", self._site.namespace, "logs", "--follow", self._name]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as following:
+            assert following.stdout is not None
+            assert following.stdout.readline(), "the visitor has ended without a request"
+            following.kill()
