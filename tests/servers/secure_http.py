@@ -18,7 +18,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
-USER, PASSWORD = "ada", "s3cr:t@/ %"
+USER, PASSWORD = "grace", "s3cr:t@/ %"
 
 
 @dataclass(slots=True)

@@ -150,7 +150,8 @@ def test_a_password_in_the_url_is_used_and_never_told(
     taken = take(url, reference, wanted, GIT_SSL_CAINFO=str(https.authority))
     assert taken.checkout.repository == https.url("private/secret", "***")
     told = "\n".join([*taken.said, repr(taken.checkout), *taken.files.values()])
-    assert all(secret not in told for secret in (USER, PASSWORD, ENCODED.partition(":")[2]))
+    found = [secret for secret in (USER, PASSWORD, ENCODED.partition(":")[2]) if secret in told]
+    assert found == [], told
 
 
 def test_a_password_is_in_no_argument_list_where_other_users_could_read_it(
