@@ -17,6 +17,7 @@ from bodywork.cluster.objects import ClusterObjects
 from bodywork.cluster.settings import with_image
 from bodywork.errors import NotFound, UsageError
 from bodywork.model.names import Namespace, RunName, problem_with_label
+from bodywork.model.pods import own_job
 from bodywork.workflow.context import LOG
 from bodywork.workflow.lifecycle import step_of
 from bodywork.workflow.record import parse_progress
@@ -78,9 +79,9 @@ class KubernetesPlace:
     @contextmanager
     def kept_alive(self) -> Iterator[None]:
         """Renew the deadline of the Job that this process is the controller of, if it is one."""
-        from bodywork.cluster.watchdog import Watchdog, own_job
+        from bodywork.cluster.watchdog import Watchdog
 
-        job = own_job()
+        job = own_job(os.environ)
         if not job:
             yield
             return
@@ -194,8 +195,8 @@ def was_replaced(
     The Job of a schedule has one pod at a time, and a new one only when the old one has ended
     (`podReplacementPolicy: Failed`); so whoever signed from another pod of our Job is gone.
     """
-    job = environment.get("BODYWORK_RUN", "")
-    if not job or "KUBERNETES_SERVICE_HOST" not in environment:
+    job = own_job(environment)
+    if not job:
         return False
     return holder.host.startswith(f"{job}-") and holder.host != (host or os.uname().nodename)
 

@@ -18,6 +18,7 @@ from kubernetes.config.kube_config import list_kube_config_contexts, load_kube_c
 from bodywork import __version__
 from bodywork.cluster.errors import Unavailable
 from bodywork.errors import EngineUnavailable, UsageError
+from bodywork.model.pods import is_pod
 
 POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
@@ -83,7 +84,7 @@ def find_access(
         return _from_files(files, context)
     if context:
         raise UsageError(f"there is no context {context}: no kubeconfig was found")
-    if "KUBERNETES_SERVICE_HOST" in environment:
+    if is_pod(environment):
         return _from_pod()
     raise EngineUnavailable(
         "no Kubernetes cluster is configured",

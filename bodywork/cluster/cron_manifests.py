@@ -26,9 +26,10 @@ from datetime import datetime
 from typing import Any
 
 from bodywork.cluster import labels, restricted
-from bodywork.cluster.manifests import SSH_VARIABLES, StageSource, ssh_variables
+from bodywork.cluster.manifests import StageSource, ssh_variables
 from bodywork.errors import UsageError
 from bodywork.model.names import GIVEN_LENGTH, problem_with_label
+from bodywork.model.pods import SSH_VARIABLES
 
 Manifest = dict[str, Any]
 

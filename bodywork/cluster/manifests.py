@@ -11,14 +11,13 @@ from typing import Any
 from bodywork.cluster import labels, restricted
 from bodywork.errors import EngineError
 from bodywork.model.names import job_name, service_name
+from bodywork.model.pods import SSH_KEY_SECRET, SSH_VARIABLES
 from bodywork.model.run import StageRun
 from bodywork.model.stage import Batch, Service, Stage
 
 Manifest = dict[str, Any]
 
 SERVICE_ACCOUNT = "bodywork-jobs-and-deployments"
-SSH_KEY_SECRET = "ssh-github-private-key"  # noqa: S105  (a name)
-SSH_VARIABLES = ("BODYWORK_GITHUB_SSH_PRIVATE_KEY", "BODYWORK_SSH_KNOWN_HOSTS")
 CONTAINER = "stage"
 PORT_NAME = "stage"
 SOURCE_FOLDER = "/bodywork/source"

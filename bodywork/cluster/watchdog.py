@@ -10,10 +10,9 @@ went by here since. So no clocks are compared, to send it twice does no harm, an
 the next renewal makes good for those that were missed.
 """
 
-import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -113,9 +112,3 @@ class Watchdog:
             change["spec"] = {"activeDeadlineSeconds": deadline}
         self._client.patch(self._path, change)
         return first is not None
-
-
-def own_job(environment: Mapping[str, str] = os.environ) -> str:
-    """Return the Job that this process is the controller of; "" outside of a schedule's pod."""
-    inside = "KUBERNETES_SERVICE_HOST" in environment
-    return environment.get("BODYWORK_RUN", "") if inside else ""

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bodywork.errors import SourceError
-from bodywork.git.pod import KEY_VARIABLE, KNOWN_HOSTS_VARIABLE, build_secret_command, is_pod
+from bodywork.git.pod import build_secret_command
+from bodywork.model.pods import SSH_KEY_VARIABLE, SSH_KNOWN_HOSTS_VARIABLE, is_pod
 
 KEY_FILE, KNOWN_HOSTS_FILE = "key", "known_hosts"
 
@@ -45,7 +46,7 @@ def build_ssh_command(environment: Mapping[str, str], folder: Path) -> str:
     words = ["ssh"]
     for option in (*_OPTIONS, f"UserKnownHostsFile={_known_hosts(environment, folder)}"):
         words += ["-o", option]
-    if environment.get(KEY_VARIABLE, "").strip():
+    if environment.get(SSH_KEY_VARIABLE, "").strip():
         path = _write(folder / KEY_FILE, _repaired_key(environment))
         for option in _OWN_KEY:
             words += ["-o", option]
@@ -55,11 +56,11 @@ def build_ssh_command(environment: Mapping[str, str], folder: Path) -> str:
 
 def _repaired_key(environment: Mapping[str, str]) -> str:
     try:
-        return repair_key(environment[KEY_VARIABLE])
+        return repair_key(environment[SSH_KEY_VARIABLE])
     except SourceError as error:
         if not is_pod(environment):
             raise
-        command = build_secret_command(environment, KEY_VARIABLE, "FILE")
+        command = build_secret_command(environment, SSH_KEY_VARIABLE, "FILE")
         raise SourceError(error.message, hint=f"{error.hint}; store it: {command}") from None
 
 
@@ -79,7 +80,7 @@ def repair_key(text: str) -> str:
     complete = begin and dashes and end and not head.strip() and tail == f"{label}-----"
     if not complete or "PRIVATE KEY" not in label or not body.strip():
         raise SourceError(
-            f"{KEY_VARIABLE} is no private SSH key",
+            f"{SSH_KEY_VARIABLE} is no private SSH key",
             hint="it must hold the whole file, from '-----BEGIN …' to '-----END … KEY-----' "
             "(the file without .pub)",
         )
@@ -106,7 +107,7 @@ def _check_not_encrypted(lines: list[str]) -> None:
         encrypted = not raw.startswith(_MAGIC + b"\0\0\0\x04none")
     if encrypted:
         raise SourceError(
-            f"the key in {KEY_VARIABLE} is protected by a passphrase",
+            f"the key in {SSH_KEY_VARIABLE} is protected by a passphrase",
             hint="give a key without one (a deploy key that may only read): "
             "`ssh-keygen -p -N '' -f FILE` removes it",
         )
@@ -116,7 +117,7 @@ def _known_hosts(environment: Mapping[str, str], folder: Path) -> str:
     files = [_SHIPPED]
     if home := environment.get("HOME"):
         files += [Path(home, ".ssh", name) for name in ("known_hosts", "known_hosts2")]
-    if given := environment.get(KNOWN_HOSTS_VARIABLE, "").strip():
+    if given := environment.get(SSH_KNOWN_HOSTS_VARIABLE, "").strip():
         files.append(_given_known_hosts(given, folder))
     return " ".join(map(_quote_for_ssh, files))
 
@@ -128,7 +129,7 @@ def _given_known_hosts(given: str, folder: Path) -> Path:
     path = Path(os.path.expanduser(given))
     if not path.is_file():
         raise SourceError(
-            f"{KNOWN_HOSTS_VARIABLE}: there is no file {path}",
+            f"{SSH_KNOWN_HOSTS_VARIABLE}: there is no file {path}",
             hint="give the path of a known_hosts file, or its lines (`ssh-keyscan HOST`)",
         )
     return path.absolute()

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bodywork.errors import SourceError
-from bodywork.git.pod import KEY_VARIABLE, KNOWN_HOSTS_VARIABLE, build_secret_command, is_pod
+from bodywork.git.pod import build_secret_command
 from bodywork.git.repository import Repository, redact
 from bodywork.git.rules import NO_COMMIT, RULES, Rule
+from bodywork.model.pods import SSH_KEY_VARIABLE, SSH_KNOWN_HOSTS_VARIABLE, is_pod
 
 # Git's last words beside the telling line, and what it says of its own way of working.
 _COMPANIONS = (
@@ -114,9 +115,9 @@ def build_error(rule: Rule, wanted: Wanted) -> SourceError:
 
 def _hint_in_pod(rule: Rule, wanted: Wanted, scan: str) -> str:
     if rule.lacks == "key":
-        command = build_secret_command(wanted.environment, KEY_VARIABLE, "FILE")
+        command = build_secret_command(wanted.environment, SSH_KEY_VARIABLE, "FILE")
         return f"store a private key that may read the repository, without a passphrase: {command}"
-    command = build_secret_command(wanted.environment, KNOWN_HOSTS_VARIABLE, "known_hosts")
+    command = build_secret_command(wanted.environment, SSH_KNOWN_HOSTS_VARIABLE, "known_hosts")
     return (
         f"`ssh-keyscan {scan} > known_hosts`, compare the keys with what the server's operators "
         f"say, then: {command}"

@@ -9,12 +9,13 @@ from typing import Any
 from bodywork.local import environments
 from bodywork.local.folders import Folders
 from bodywork.local.network.addresses import Endpoint
+from bodywork.model.pods import SSH_KEY_VARIABLE
 from bodywork.model.run import StageRun
 from bodywork.model.stage import Batch, Stage
 
 LOG = logging.getLogger("bodywork.local")
 WITHOUT = (
-    "BODYWORK_GITHUB_SSH_PRIVATE_KEY",
+    SSH_KEY_VARIABLE,
     "PYTHONHOME",
     "PYTHONPATH",
     "VIRTUAL_ENV",

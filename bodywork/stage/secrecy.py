@@ -4,13 +4,14 @@ import ctypes
 import sys
 from collections.abc import Mapping
 
-_SECRETS = frozenset({"BODYWORK_GITHUB_SSH_PRIVATE_KEY", "BODYWORK_SSH_KNOWN_HOSTS"})
+from bodywork.model.pods import SSH_VARIABLES
+
 _PR_SET_DUMPABLE = 4  # <linux/prctl.h>
 
 
 def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
     """Return what a stage may see of the environment; its output is not held back in buffers."""
-    own = {name: value for name, value in environment.items() if name not in _SECRETS}
+    own = {name: value for name, value in environment.items() if name not in SSH_VARIABLES}
     return {"PYTHONUNBUFFERED": "1", **own}
 
 

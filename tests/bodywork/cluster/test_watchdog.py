@@ -16,9 +16,9 @@ from bodywork.cluster.watchdog import (
     RENEW_SECONDS,
     RETRY_SECONDS,
     Watchdog,
-    own_job,
 )
 from bodywork.model.names import Namespace
+from bodywork.model.pods import own_job
 from statemachine.retries import RetryPolicy
 from tests.servers.kubeconfig import write_kubeconfig
 from tests.servers.kubernetes_api import ApiServer, Misbehaviour, api_server

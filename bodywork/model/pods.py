@@ -1,0 +1,22 @@
+"""What processes in pods go by: variables of the environment, and the secret with the SSH key.
+
+The parts that set them and the parts that read them (the cluster's manifests, Git, the stage, the
+controller) import them from here.
+"""
+
+from collections.abc import Mapping
+
+SSH_KEY_SECRET = "ssh-github-private-key"  # noqa: S105  (a name)
+SSH_KEY_VARIABLE = "BODYWORK_GITHUB_SSH_PRIVATE_KEY"
+SSH_KNOWN_HOSTS_VARIABLE = "BODYWORK_SSH_KNOWN_HOSTS"
+SSH_VARIABLES = (SSH_KEY_VARIABLE, SSH_KNOWN_HOSTS_VARIABLE)
+
+
+def is_pod(environment: Mapping[str, str]) -> bool:
+    """Return whether a process with this environment runs in a pod of a cluster."""
+    return "KUBERNETES_SERVICE_HOST" in environment
+
+
+def own_job(environment: Mapping[str, str]) -> str:
+    """Return the Job that such a process is the controller of; "" outside of a schedule's pod."""
+    return environment.get("BODYWORK_RUN", "") if is_pod(environment) else ""
