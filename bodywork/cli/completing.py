@@ -63,13 +63,7 @@ def _secrets(place: Place, typed: dict[str, Any]) -> Iterable[str]:
 
 
 def _cronjobs(place: Place, typed: dict[str, Any]) -> Iterable[str]:
-    from bodywork.cli.cluster_place import KubernetesPlace
-    from bodywork.cluster.cronjobs import CronJobs
-
-    if not isinstance(place, KubernetesPlace):
-        return []
-    schedules = CronJobs(place.client, place.namespace)
-    return [each.cronjob.name for each in schedules.all(lambda _: None)]
+    return place.schedules.names() if place.schedules else []
 
 
 def _namespaces(place: Place, typed: dict[str, Any]) -> Iterable[str]:

@@ -8,6 +8,7 @@ there is no log: what it waits for is told in its place.
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -112,7 +113,7 @@ class TickLogs:
 
     def _follow(self, job: str) -> Iterator[Line | Waiting]:
         uid = str(self._client.get(paths.job(self._namespace, job))["metadata"]["uid"])
-        with JobView(self._client, self._namespace, job, uid) as view:
+        with closing(JobView(self._client, self._namespace, job, uid)) as view:
             shown: set[str] = set()
             told = ""
             while True:

@@ -1,8 +1,8 @@
 """Why a scheduled controller has not started; pure: objects and events in, a typed answer out.
 
 A schedule makes a Job, the Job a pod, the pod a container. Each of these steps can be refused or
-delayed, and each tells so in another names: events of the CronJob, events of the Job, the status of
-the pod and its events. What has started writes a log, and needs no explanation from here.
+delayed, and each is reported elsewhere: in events of the CronJob, in events of the Job, in the
+status of the pod and its events. What has started writes a log, and needs no explanation from here.
 """
 
 import re

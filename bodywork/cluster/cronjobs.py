@@ -171,6 +171,10 @@ class CronJobs:
             self._find(name)
         return ticks
 
+    def names(self) -> list[str]:
+        """Return the names of the schedules, sorted; one request."""
+        return sorted(str(cron_job["metadata"]["name"]) for cron_job in self._list())
+
     def names_of_ticks(self) -> list[str]:
         """Return the names of the Jobs of all schedules."""
         return sorted(str(job["metadata"]["name"]) for job in self.ticks.look().jobs)
@@ -182,8 +186,7 @@ class CronJobs:
         try:
             found = self._client.get(paths.cron_job(self._namespace, name))
         except NotFound:
-            known = [str(each["metadata"]["name"]) for each in self._list()]
-            raise missing("cronjob", name, self._namespace, known) from None
+            raise missing("cronjob", name, self._namespace, self.names()) from None
         labels.require_ours(found)
         return found
 

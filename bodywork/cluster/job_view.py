@@ -1,7 +1,6 @@
 """The Job of a schedule with its pods and warnings, kept up to date while somebody follows it."""
 
 import time
-from types import TracebackType
 from typing import Any
 
 from bodywork.cluster import paths
@@ -22,7 +21,7 @@ LOOK_SECONDS = 10
 
 
 class JobView:
-    """What is known of one Job; the context ends its watches.
+    """What is known of one Job; its watches begin with the first look, and end with `close`.
 
     Args:
         client: the cluster.
@@ -41,16 +40,7 @@ class JobView:
         )
         self._events = Watched(client, paths.events(namespace), self._bell, field_selector=WARNINGS)
 
-    def __enter__(self) -> "JobView":
-        """The watches begin with the first look."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """Stop watching."""
         for watched in (self._jobs, self._pods, self._events):
             watched.close()

@@ -1,11 +1,9 @@
 """Whether stages can start from an image: only a container that starts proves it.
 
 A Job as small as they come, made and judged as those of stages are, so it needs no right that
-stages do not need. It is deleted in any case; should we be killed before, it ends by its own
-deadline, and the cluster removes it.
+stages do not need.
 """
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,8 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from bodywork import __version__
-from bodywork.cluster import labels, paths, restricted
+from bodywork.cluster import paths, restricted
 from bodywork.cluster.client import Client
+from bodywork.cluster.doctor_jobs import build_doctor_job, remove_doctor_job
 from bodywork.cluster.manifests import CONTAINER, SERVICE_ACCOUNT
 from bodywork.cluster.verdicts import judge_job, owned_by
 from bodywork.cluster.watching import Bell, Watched
@@ -24,9 +23,6 @@ from bodywork.model.run import Observation, Phase
 
 Found = dict[str, Any]
 
-SPARE_SECONDS = 30
-"""How much later than we give up the cluster ends what we left behind."""
-LINGER_SECONDS = 60
 _JOB_NAME = "batch.kubernetes.io/job-name"
 
 
@@ -50,7 +46,7 @@ def probe_image(
     except BodyworkError as error:
         yield Check(name, "fail", error.message, error.hint)
     finally:
-        _remove(client, path)
+        remove_doctor_job(client, path)
 
 
 def build_probe(namespace: str, image: str, seconds: float) -> Found:
@@ -72,22 +68,7 @@ def build_probe(namespace: str, image: str, seconds: float) -> Found:
         "containers": [container],
         "volumes": [restricted.temporary_volume()],
     }
-    mine = {labels.MANAGED_BY: labels.BODYWORK, labels.KIND: "doctor"}
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {
-            "name": f"bodywork-doctor-{os.urandom(4).hex()}",
-            "namespace": namespace,
-            "labels": mine,
-        },
-        "spec": {
-            "backoffLimit": 0,
-            "activeDeadlineSeconds": int(seconds) + SPARE_SECONDS,
-            "ttlSecondsAfterFinished": LINGER_SECONDS,
-            "template": {"metadata": {"labels": mine}, "spec": pod},
-        },
-    }
+    return build_doctor_job(namespace, pod, seconds)
 
 
 def _probe(client: Client, manifest: Found, needs: Needs) -> Check:
@@ -165,11 +146,3 @@ def _first_line(client: Client, pod: Found) -> str:
         return next(client.stream(path, {}), b"").decode("utf-8", "replace").strip()
     except BodyworkError:
         return ""
-
-
-def _remove(client: Client, path: str) -> None:
-    """Delete the Job and its pod; what fails here, the Job's own deadline makes good."""
-    try:
-        client.delete(path)
-    except BodyworkError:
-        return

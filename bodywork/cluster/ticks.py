@@ -9,7 +9,7 @@ from bodywork.cluster.client import Client
 from bodywork.cluster.cron_manifests import Tick, parse_tick
 from bodywork.cluster.cron_starts import Start, judge_start
 from bodywork.cluster.errors import Conflict, Forbidden
-from bodywork.cluster.verdicts import condition
+from bodywork.cluster.verdicts import condition, is_over
 from bodywork.errors import NotFound
 from bodywork.model.names import Namespace
 
@@ -75,12 +75,23 @@ class Ticks:
 
     def look(self, schedule: str = "") -> Look:
         """Look at the Jobs of one schedule, or of all."""
-        selector = f"{_OURS}={schedule}" if schedule else _OURS
-        jobs, _ = self._client.list_all(paths.jobs(self._namespace), label_selector=selector)
-        jobs.sort(key=lambda job: str(job["metadata"]["creationTimestamp"]), reverse=True)
+        jobs, selector = self._list(schedule)
         if all(condition(job, "Complete") for job in jobs):
             return Look(jobs)
         return self._with_causes(jobs, selector)
+
+    def _look_at_unended(self, schedule: str = "") -> Look:
+        """Look at those Jobs that have not ended; where there are none, one request tells so."""
+        jobs, selector = self._list(schedule)
+        unended = [job for job in jobs if not is_over(job)]
+        return self._with_causes(unended, selector) if unended else Look(())
+
+    def _list(self, schedule: str) -> tuple[list[Found], str]:
+        """Return the Jobs of one schedule, or of all, newest first, and their label selector."""
+        selector = f"{_OURS}={schedule}" if schedule else _OURS
+        jobs, _ = self._client.list_all(paths.jobs(self._namespace), label_selector=selector)
+        jobs.sort(key=lambda job: str(job["metadata"]["creationTimestamp"]), reverse=True)
+        return jobs, selector
 
     def find(self, name: str) -> Tick | None:
         """Return what became of the Job of that name; None where no schedule of ours made one."""
@@ -95,7 +106,7 @@ class Ticks:
 
     def waiting(self) -> list[Tick]:
         """Return the Jobs that have not ended and whose controller never ran, oldest first."""
-        look = self.look()
+        look = self._look_at_unended()
         return [look.tick(job) for job in reversed(look.unstarted())]
 
     def end_unstarted(self, schedule: str, only: str = "") -> list[str]:
@@ -107,7 +118,7 @@ class Ticks:
         """
         ended: list[str] = []
         for _ in range(_TRIES):
-            found = self.look(schedule).unstarted()
+            found = self._look_at_unended(schedule).unstarted()
             jobs = [job for job in found if only in ("", job["metadata"]["name"])]
             ended += [str(job["metadata"]["name"]) for job in jobs if self._delete(job)]
             if all(job["metadata"]["name"] in ended for job in jobs):

@@ -2,14 +2,13 @@
 
 The pod is that of the schedule's jobs, with the same image, service account and key; its command is
 `bodywork workflow --dry-run`, which reads the project as a run would. So all is tried that a run
-needs before its first stage. It is deleted in any case; should we be killed before, it ends by its
-own deadline, and the cluster removes it.
+needs before its first stage.
 """
 
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from copy import deepcopy
 from typing import Any
 
@@ -18,8 +17,8 @@ from bodywork.cluster.client import Client
 from bodywork.cluster.cron_manifests import CONTAINER
 from bodywork.cluster.cron_starts import Start
 from bodywork.cluster.cronjobs import CronJobs
+from bodywork.cluster.doctor_jobs import build_doctor_job, remove_doctor_job
 from bodywork.cluster.job_view import JobView
-from bodywork.cluster.probe import LINGER_SECONDS, SPARE_SECONDS
 from bodywork.errors import BodyworkError
 from bodywork.model.checks import Check
 from bodywork.model.names import Namespace
@@ -55,36 +54,26 @@ def try_schedule(
     except BodyworkError as error:
         yield Check(title, "fail", error.message, error.hint)
     finally:
-        _remove(client, path)
+        remove_doctor_job(client, path)
 
 
 def build_trial(cron_job: Mapping[str, Any], seconds: float) -> Manifest:
     """Return the Job; pure but for its name."""
     template = deepcopy(cron_job["spec"]["jobTemplate"]["spec"]["template"])
-    marks = {labels.MANAGED_BY: labels.BODYWORK, labels.KIND: "doctor"}
-    template["metadata"] = {**template.get("metadata", {}), "labels": marks}
     for container in template["spec"]["containers"]:
         if container["name"] == CONTAINER:
             where = container["args"][container["args"].index("--") :]
             container["args"] = ["workflow", "--dry-run", "--output=json", *where]
             named = [each for each in container["env"] if each["name"] != "BODYWORK_RUN"]
             container["env"] = named  # it is no job of the schedule, and begins no run
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {
-            "name": f"bodywork-doctor-{os.urandom(4).hex()}",
-            "namespace": cron_job["metadata"]["namespace"],
-            "labels": marks,
-            "annotations": {labels.CRONJOB: cron_job["metadata"]["name"]},
-        },
-        "spec": {
-            "backoffLimit": 0,
-            "activeDeadlineSeconds": int(seconds) + SPARE_SECONDS,
-            "ttlSecondsAfterFinished": LINGER_SECONDS,
-            "template": template,
-        },
-    }
+    schedule = cron_job["metadata"]
+    return build_doctor_job(
+        schedule["namespace"],
+        template["spec"],
+        seconds,
+        annotations={labels.CRONJOB: schedule["name"]},
+        pod_annotations=(template.get("metadata") or {}).get("annotations"),
+    )
 
 
 def _try(
@@ -92,7 +81,7 @@ def _try(
 ) -> Check:
     """Start the Job and say how its controller fared. Raises as the client."""
     job = client.create(paths.jobs(namespace), manifest)["metadata"]
-    with JobView(client, namespace, job["name"], job["uid"]) as view:
+    with closing(JobView(client, namespace, job["name"], job["uid"])) as view:
         start = _wait(view, seconds)
         if start.obstacle:
             hint = start.obstacle.hint or "wait longer with --timeout SECONDS"
@@ -140,11 +129,3 @@ def _judge(title: str, lines: Sequence[str], *, succeeded: bool) -> Check:
 def _log(client: Client, namespace: Namespace, pod: str) -> list[str]:
     raw = client.stream(paths.pod_log(namespace, pod), {"container": CONTAINER})
     return [line.decode("utf-8", "replace").rstrip() for line in raw]
-
-
-def _remove(client: Client, path: str) -> None:
-    """Delete the Job and its pod; what fails here, the Job's own deadline makes good."""
-    try:
-        client.delete(path)
-    except BodyworkError:
-        return

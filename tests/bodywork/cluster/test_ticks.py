@@ -118,3 +118,14 @@ def test_a_job_of_that_name_which_no_schedule_made_is_not_found(
     server.objects.create(JOBS, {"metadata": {"name": "foreign"}, "spec": {}})
     assert ticks.find("foreign") is None
     assert ticks.find("nothing") is None
+
+
+@pytest.mark.parametrize("verdict", ["Complete", "Failed"])
+def test_jobs_that_have_ended_cost_no_further_request(
+    server: ApiServer, ticks: Ticks, verdict: str
+) -> None:
+    job = play(server, "quota")
+    ended = {"status": {"conditions": [{"type": verdict, "status": "True"}]}}
+    server.objects.merge(JOBS, job, ended)
+    assert ticks.waiting() == []
+    assert [request.path for request in server.requests] == [JOBS]
