@@ -45,19 +45,12 @@ def restore_next(context: Context, progress: Progress) -> Progress:
         seen = failed_observation(refusal)
     if not _settled(seen) and context.left(service, _budget(progress, name)) <= 0:
         seen = Observation(Phase.FAILED, reason="the previous version did not come back in time")
-    if not _settled(seen):
-        return progress
-    context.when_saved(lambda: _say_outcome(service, seen))
-    return progress.with_stage(name, _restored(context, stage, seen))
+    return _record(context, progress, name, seen) if _settled(seen) else progress
 
 
 def give_up(context: Context, progress: Progress, refusal: BodyworkError) -> Progress:
     """Return the progress with the next service to restore recorded as one that cannot be."""
-    name = to_restore(progress)[0]
-    seen = failed_observation(refusal)
-    service = service_name(progress.project.project, name)
-    context.when_saved(lambda: _say_outcome(service, seen))
-    return progress.with_stage(name, _restored(context, progress.stages[name], seen))
+    return _record(context, progress, to_restore(progress)[0], failed_observation(refusal))
 
 
 def wait(context: Context, progress: Progress) -> None:
@@ -71,6 +64,13 @@ def succeeded(progress: Progress) -> bool:
     """Say whether something was restored, and nothing that had to be is left as it was."""
     outcomes = {stage.restoration for stage in progress.stages.values()}
     return "failed" not in outcomes and not outcomes.isdisjoint({"restored", "removed"})
+
+
+def _record(context: Context, progress: Progress, name: StageName, seen: Observation) -> Progress:
+    """Return the progress with the outcome of a service's roll-back, which is logged once saved."""
+    service = service_name(progress.project.project, name)
+    context.when_saved(lambda: _say_outcome(service, seen))
+    return progress.with_stage(name, _restored(context, progress.stages[name], seen))
 
 
 def _restored(context: Context, stage: StageProgress, seen: Observation) -> StageProgress:
