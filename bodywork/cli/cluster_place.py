@@ -77,17 +77,17 @@ class KubernetesPlace:
         return CronJobs(self.client, self.namespace)
 
     @contextmanager
-    def kept_alive(self) -> Iterator[None]:
+    def kept_alive(self) -> Iterator[Callable[[], None]]:
         """Renew the deadline of the Job that this process is the controller of, if it is one."""
         from bodywork.cluster.watchdog import Watchdog
 
         job = own_job(os.environ)
         if not job:
-            yield
+            yield lambda: None
             return
         with Watchdog(self.client, self.namespace, job) as watchdog:
             self._heartbeat = watchdog.heartbeat
-            yield
+            yield watchdog.heartbeat
 
     def require(self) -> None:
         """Raise `NotFound` where the namespace is not there."""

@@ -51,17 +51,22 @@ def carry_named(
     """
     try:
         # Signals also between the tries, which have handlers of their own.
-        with stop_on_signals(), place.kept_alive():
-            return _carry(place, order, choice, pause_seconds)
+        with stop_on_signals(), place.kept_alive() as heartbeat:
+            return _carry(place, order, choice, pause_seconds, heartbeat)
     except Interrupted as stopped:
         exits.tell(str(stopped), label="note")
         return exits.INTERRUPTED
 
 
 def _carry(
-    place: Place, order: Order, choice: Choice, pause_seconds: Callable[[int], float]
+    place: Place,
+    order: Order,
+    choice: Choice,
+    pause_seconds: Callable[[int], float],
+    heartbeat: Callable[[], None],
 ) -> int:
     while True:
+        heartbeat()  # no controller shows it while another one is waited for
         work = Work(place, order, choice)
         try:
             _pause_before_retry(order, choice, pause_seconds)

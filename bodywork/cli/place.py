@@ -44,9 +44,9 @@ class LocalPlace:
         """None: this engine keeps no schedules."""
         return
 
-    def kept_alive(self) -> AbstractContextManager[object]:
+    def kept_alive(self) -> AbstractContextManager[Callable[[], None]]:
         """Nothing but the user has started this process."""
-        return nullcontext()
+        return nullcontext(lambda: None)
 
     def require(self) -> None:
         """Raise `NotFound` where the namespace is not there; the default one is made."""

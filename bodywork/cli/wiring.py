@@ -92,8 +92,12 @@ class Place(Protocol):
         """Return a controller of runs; leaving the context frees what it holds, not its runs."""
         ...
 
-    def kept_alive(self) -> AbstractContextManager[object]:
-        """Tell what has started this process, for as long as the context lasts, not to end it."""
+    def kept_alive(self) -> AbstractContextManager[Callable[[], None]]:
+        """Tell what has started this process, for as long as the context lasts, not to end it.
+
+        A controller shows by itself that it goes on; whoever waits without one calls what the
+        context gives, now and then.
+        """
         ...
 
     def who_controls(self, run: str) -> "ControllerStatus | None":

@@ -27,6 +27,7 @@ class MemoryPlace:
     def __init__(self, office: Office) -> None:
         self.office = office
         self.controllers: dict[str, ControllerStatus] = {}
+        self.heartbeats = 0
         self.look_at: Any = office.store
 
     @property
@@ -41,8 +42,11 @@ class MemoryPlace:
     def schedules(self) -> None:
         return
 
-    def kept_alive(self) -> AbstractContextManager[object]:
-        return nullcontext()
+    def kept_alive(self) -> AbstractContextManager[Callable[[], None]]:
+        return nullcontext(self.heartbeat)
+
+    def heartbeat(self) -> None:
+        self.heartbeats += 1
 
     def require(self) -> None:
         return

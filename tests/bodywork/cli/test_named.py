@@ -6,8 +6,11 @@ import pytest
 
 from bodywork.cli import exits, named
 from bodywork.cli.choice import Choice, Order, choose
+from bodywork.cli.launch import Work
 from bodywork.errors import UsageError
 from bodywork.workflow import lifecycle
+from statemachine.checkpoint import Checkpoint
+from statemachine.errors import OwnershipHeld
 from tests.bodywork.cli.places import MemoryPlace
 from tests.bodywork.workflow.harness import Death, Office, Repository, batch, workflow
 from tests.fakes.engine import FAILED
@@ -177,6 +180,24 @@ def test_an_unfinished_run_of_another_branch_is_none_of_our_business(
 def test_arguments_that_do_not_go_together_are_refused(order: Order, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         order.check()
+
+
+def test_who_waits_for_another_controller_shows_that_it_goes_on(
+    place: MemoryPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the Job of a schedule would be ended for a controller that hangs."""
+    carry_through, held = Work.carry_through, [1, 2, 3]
+
+    def held_at_first(work: Work) -> Checkpoint:
+        if held:
+            held.pop()
+            raise OwnershipHeld("run tick-7 is at work", holder="ada on laptop")
+        return carry_through(work)
+
+    monkeypatch.setattr(named, "HELD_SECONDS", 0.0)
+    monkeypatch.setattr(Work, "carry_through", held_at_first)
+    assert carry(place) == exits.SUCCESS
+    assert place.heartbeats == 4
 
 
 def test_the_name_of_every_retry_is_a_label() -> None:
