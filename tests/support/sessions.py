@@ -3,7 +3,9 @@
 import os
 import re
 import subprocess
-from collections.abc import Mapping
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from tests.crash.workplace import BODYWORK
@@ -53,3 +55,10 @@ def told(root: Path, title: str, *words: str, variables: Mapping[str, str] | Non
     for pattern, stands in FILTERS:
         text = re.sub(pattern, stands, text)
     return f"{text}\nexit code {done.returncode}\n"
+
+
+def rewrite(golden: Path, sections: Callable[[Path], Iterable[str]]) -> None:
+    """Write a golden file anew, from sections that are made in an empty folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        golden.write_text("\n".join(sections(Path(folder))), "utf-8")
+    sys.stdout.write(f"written: {golden}\n")

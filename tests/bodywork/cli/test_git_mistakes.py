@@ -5,13 +5,11 @@ with `python -m tests.bodywork.cli.test_git_mistakes` and read the difference.
 """
 
 import shutil
-import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.servers.repositories import commit, git
-from tests.support.sessions import told, write_project
+from tests.support.sessions import rewrite, told, write_project
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "cli" / "git-mistakes.txt"
 
@@ -56,11 +54,8 @@ def mistakes(root: Path) -> Iterator[str]:
 
 
 def test_each_mistake_is_answered_in_the_words_on_record(tmp_path: Path) -> None:
-    text = "\n".join(mistakes(tmp_path))
-    assert text.splitlines() == GOLDEN.read_text("utf-8").splitlines()
+    assert "\n".join(mistakes(tmp_path)).splitlines() == GOLDEN.read_text("utf-8").splitlines()
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
-        GOLDEN.write_text("\n".join(mistakes(Path(folder))), "utf-8")
-    sys.stdout.write(f"written: {GOLDEN}\n")
+    rewrite(GOLDEN, mistakes)

@@ -6,8 +6,6 @@ with `python -m tests.bodywork.cli.test_mistakes` and read the difference.
 
 import os
 import socket
-import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,7 +13,7 @@ from pathlib import Path
 from tests.servers.kubeconfig import write_kubeconfig
 from tests.servers.kubernetes_api import api_server
 from tests.servers.repositories import commit, git
-from tests.support.sessions import told, write_project
+from tests.support.sessions import rewrite, told, write_project
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "cli" / "mistakes.txt"
 SERVICE = (
@@ -118,11 +116,8 @@ def _too_large(root: Path, shop: Path) -> Iterator[str]:
 
 
 def test_each_mistake_is_answered_in_the_words_on_record(tmp_path: Path) -> None:
-    text = "\n".join(mistakes(tmp_path))
-    assert text.splitlines() == GOLDEN.read_text("utf-8").splitlines()
+    assert "\n".join(mistakes(tmp_path)).splitlines() == GOLDEN.read_text("utf-8").splitlines()
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as folder:
-        GOLDEN.write_text("\n".join(mistakes(Path(folder))), "utf-8")
-    sys.stdout.write(f"written: {GOLDEN}\n")
+    rewrite(GOLDEN, mistakes)
