@@ -1,5 +1,6 @@
 """Controllers in pods: one that is killed is made anew, and goes on with the same run."""
 
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -108,7 +109,8 @@ def test_a_controller_that_is_killed_in_its_pod_is_made_anew_and_ends_the_same_r
     job = wait_for_end(site)
     assert job["status"]["failed"] >= 1
     assert site.runs() == [*known, JOB]
-    assert site.status(JOB)["state"] == end
+    status = site.status(JOB)
+    assert status["state"] == end, json.dumps(status, indent=1)
     assert_each_job_was_made_once(site)
     if end == "rolled-back":
         assert live_version(site, "shop--serve") in known
