@@ -11,7 +11,6 @@ host there is a shortcut, whatever the store: what a dead process held is free a
 """
 
 import os
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from statemachine.checkpoint import Checkpoint, Data
 from statemachine.errors import OwnershipHeld, StateMachineError
 from statemachine.processes import identify
 from statemachine.runner import Runner
+from statemachine.scheduling import THREADS, Scheduler
 from statemachine.store import CheckpointStore, Stored
 
 LOOK_SECONDS = 0.1
@@ -93,6 +93,7 @@ class Ownership:
         renew_seconds: how often we renew ours.
         look_seconds: how often we look at that of another while we wait.
         monotonic, sleep: for watching the lease of another; what `sleep` raises ends it.
+        scheduler: gives the thread that renews ours.
     """
 
     def __init__(
@@ -107,6 +108,7 @@ class Ownership:
         look_seconds: float = LOOK_SECONDS,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        scheduler: Scheduler = THREADS,
     ) -> None:
         self._leases = leases
         self._store = store
@@ -117,6 +119,7 @@ class Ownership:
         self._look_seconds = look_seconds
         self._monotonic = monotonic
         self._sleep = sleep
+        self._scheduler = scheduler
         self._heartbeats: dict[str, Heartbeat] = {}
 
     def acquire(
@@ -151,7 +154,7 @@ class Ownership:
         machine_id = stored.checkpoint.id
         self.release(machine_id)
         mine = replace(self._me, epoch=stored.checkpoint.epoch)
-        heartbeat = Heartbeat(self._leases, machine_id, mine, self._renew_seconds)
+        heartbeat = Heartbeat(self._leases, machine_id, mine, self._renew_seconds, self._scheduler)
         self._heartbeats[machine_id] = heartbeat
         heartbeat.start()
         return stored
@@ -195,15 +198,20 @@ class Heartbeat:
     """Renews one lease in a thread of its own until it is ended or the machine is lost."""
 
     def __init__(
-        self, leases: LeaseStore, machine_id: str, holder: Holder, renew_seconds: float
+        self,
+        leases: LeaseStore,
+        machine_id: str,
+        holder: Holder,
+        renew_seconds: float,
+        scheduler: Scheduler = THREADS,
     ) -> None:
         self.lost = False
         self._leases = leases
         self._machine_id = machine_id
         self._holder = holder
         self._renew_seconds = renew_seconds
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
+        self._ended = scheduler.event()
+        self._thread = scheduler.thread("lease", self._beat)
 
     def start(self) -> None:
         """Sign the lease and begin to renew it."""

@@ -64,6 +64,7 @@ class Runner:
         observer: told of each checkpoint that was saved by us.
         report: told, in a line, of hooks that failed or are not here.
         sleep: seconds to pause between tries; cut into pieces, so that `stop` is heeded.
+        monotonic: the clock of those pauses.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Runner:
         observer: Callable[[Checkpoint], None] | None = None,
         report: Callable[[str], None] = log_warning,
         sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._definition_of = definition_of
@@ -94,6 +96,7 @@ class Runner:
         self._observer = observer or (lambda _: None)
         self._report = report
         self._sleep = sleep
+        self._monotonic = monotonic
         self._done: dict[str, HookFailure | None] = {}
         self._missing: set[str] = set()
 
@@ -118,7 +121,9 @@ class Runner:
             path=(Move(definition.initial, "", now),),
         )
         first = replace(first, outbox=decide(self._hooks, first, "", "", ()))
-        return self._tell(create_surely(self._store, first, self._retry, self._pause))
+        return self._tell(
+            create_surely(self._store, first, self._retry, self._pause, self._monotonic)
+        )
 
     def take_over(self, stored: Stored, data: Data | None = None) -> Stored:
         """Become the one who may save the machine; whoever did so before is fenced.
@@ -217,7 +222,13 @@ class Runner:
 
     def _save(self, new: Checkpoint, old: Stored, *, seal: bool = False) -> Stored:
         saved = save_surely(
-            self._store, new, old.version, seal=seal, retry=self._retry, sleep=self._pause
+            self._store,
+            new,
+            old.version,
+            seal=seal,
+            retry=self._retry,
+            sleep=self._pause,
+            clock=self._monotonic,
         )
         for due in old.checkpoint.outbox:
             if due not in new.outbox:

@@ -5,6 +5,7 @@ writer, it landed; a higher epoch, the machine is somebody else's; the old versi
 anything else, a conflict.
 """
 
+import time
 from collections.abc import Callable
 
 from statemachine.checkpoint import Checkpoint
@@ -19,10 +20,15 @@ from statemachine.retries import RetryPolicy, call
 from statemachine.store import CheckpointStore, Stored
 
 Sleep = Callable[[float], None]
+Clock = Callable[[], float]
 
 
 def create_surely(
-    store: CheckpointStore, first: Checkpoint, retry: RetryPolicy, sleep: Sleep
+    store: CheckpointStore,
+    first: Checkpoint,
+    retry: RetryPolicy,
+    sleep: Sleep,
+    clock: Clock = time.monotonic,
 ) -> Stored:
     """Create the record, also over lost answers.
 
@@ -40,7 +46,7 @@ def create_surely(
             raise CheckpointExists(f"machine {first.id} is already on record")
         return found
 
-    return _surely(lambda: store.create(first), look, retry, sleep)
+    return _surely(lambda: store.create(first), look, retry, sleep, clock)
 
 
 def save_surely(
@@ -51,6 +57,7 @@ def save_surely(
     seal: bool,
     retry: RetryPolicy,
     sleep: Sleep,
+    clock: Clock = time.monotonic,
 ) -> Stored:
     """Replace the version `expected`, also over lost answers.
 
@@ -72,11 +79,15 @@ def save_surely(
             return None
         raise CheckpointConflict(f"machine {new.id} was saved by {found.checkpoint.writer}")
 
-    return _surely(lambda: store.save(new, expected, seal=seal), look, retry, sleep)
+    return _surely(lambda: store.save(new, expected, seal=seal), look, retry, sleep, clock)
 
 
 def _surely(
-    write: Callable[[], Stored], look: Callable[[], Stored | None], retry: RetryPolicy, sleep: Sleep
+    write: Callable[[], Stored],
+    look: Callable[[], Stored | None],
+    retry: RetryPolicy,
+    sleep: Sleep,
+    clock: Clock,
 ) -> Stored:
     uncertain = False
 
@@ -90,7 +101,7 @@ def _surely(
             uncertain = True
             raise
 
-    return call(retry, attempt, sleep=sleep)
+    return call(retry, attempt, sleep=sleep, clock=clock)
 
 
 def _is_ours(found: Checkpoint, sent: Checkpoint) -> bool:

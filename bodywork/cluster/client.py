@@ -48,6 +48,7 @@ class Client:
             (`Retry-After`) gets it, up to the policy's longest pause.
         sleep: pauses; what it raises ends the call.
         waiting: told before each pause, so that people know why nothing happens.
+        monotonic: the clock of the policy.
     """
 
     def __init__(
@@ -56,11 +57,13 @@ class Client:
         policy: RetryPolicy = QUICK,
         sleep: Callable[[float], None] = time.sleep,
         waiting: Waiting = lambda fault, seconds: None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._transport = transport
         self._policy = policy
         self._sleep = sleep
         self._waiting = waiting
+        self._monotonic = monotonic
 
     @classmethod
     def connect(
@@ -247,7 +250,7 @@ class Client:
             self._sleep(seconds)
 
         try:
-            return call(self._policy, attempt, sleep=pause)
+            return call(self._policy, attempt, sleep=pause, clock=self._monotonic)
         except _Undecided as undecided:
             raise undecided.fault from undecided.fault.__cause__
 

@@ -4,7 +4,6 @@ Nothing here is fenced by a lock, and need not be: each object has the one name 
 each change names the version that it was decided on, and who was overtaken learns it there.
 """
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -21,6 +20,7 @@ from bodywork.errors import NotFound
 from bodywork.model.names import Namespace, ProjectName, RunName, StageName
 from bodywork.model.run import Checkout, LogLine, Observation, Phase, ServiceVersion, StageRun
 from bodywork.model.stage import Stage
+from statemachine.scheduling import THREADS, Scheduler
 
 Found = dict[str, Any]
 
@@ -35,16 +35,23 @@ class KubernetesEngine:
         client: the cluster.
         namespace: the one that this engine serves.
         owner_of: the owner reference that ties an object to its run's record.
+        scheduler: gives the threads that watch.
     """
 
     name = "kubernetes"
 
     def __init__(
-        self, client: Client, namespace: Namespace, *, owner_of: Callable[[RunName], Found]
+        self,
+        client: Client,
+        namespace: Namespace,
+        *,
+        owner_of: Callable[[RunName], Found],
+        scheduler: Scheduler = THREADS,
     ) -> None:
         self.namespace = namespace
         self._client = client
-        self._bell = Bell()
+        self._scheduler = scheduler
+        self._bell = Bell(scheduler)
         self._heard = 0
         self._over: set[StageRun] = set()
         self._views: dict[RunName, RunView] = {}
@@ -53,6 +60,7 @@ class KubernetesEngine:
             paths.deployments(namespace),
             self._bell,
             label_selector=f"{labels.MANAGED_BY}={labels.BODYWORK}",
+            scheduler=scheduler,
         )
         self._sources = Sources(client, namespace, owner_of)
         self._jobs = Jobs(client, self._sources, self._view, owner_of)
@@ -163,8 +171,8 @@ class KubernetesEngine:
 
     def _is_over(self, attempt: StageRun) -> bool:
         """Say whether the attempt has ended, of which its log's end may be told first."""
-        deadline = time.monotonic() + STREAM_SECONDS
-        while time.monotonic() < deadline:
+        deadline = self._scheduler.monotonic() + STREAM_SECONDS
+        while self._scheduler.monotonic() < deadline:
             heard = self._bell.count
             pod = self._pod_of(attempt)
             if pod is None or attempt in self._over or ending(pod) is not None:
@@ -196,5 +204,7 @@ class KubernetesEngine:
 
     def _view(self, run: RunName) -> RunView:
         if run not in self._views:
-            self._views[run] = RunView(self._client, self.namespace, run, self._bell)
+            self._views[run] = RunView(
+                self._client, self.namespace, run, self._bell, self._scheduler
+            )
         return self._views[run]

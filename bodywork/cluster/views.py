@@ -6,6 +6,7 @@ from bodywork.cluster import labels, paths
 from bodywork.cluster.watching import Bell, Reading, Watched
 from bodywork.model.names import Namespace, RunName
 from bodywork.model.run import StageRun
+from statemachine.scheduling import THREADS, Scheduler
 
 Found = dict[str, Any]
 PATIENCE_SECONDS = 30.0
@@ -17,13 +18,28 @@ class RunView:
     patience = PATIENCE_SECONDS
     """After how many seconds of silence it is worth another look."""
 
-    def __init__(self, client: Reading, namespace: Namespace, run: RunName, bell: Bell) -> None:
+    def __init__(
+        self,
+        client: Reading,
+        namespace: Namespace,
+        run: RunName,
+        bell: Bell,
+        scheduler: Scheduler = THREADS,
+    ) -> None:
         self.bell = bell
         mine = f"{labels.RUN}={run}"
-        self._jobs = Watched(client, paths.jobs(namespace), bell, label_selector=mine)
-        self._pods = Watched(client, paths.pods(namespace), bell, label_selector=mine)
+        self._jobs = Watched(
+            client, paths.jobs(namespace), bell, label_selector=mine, scheduler=scheduler
+        )
+        self._pods = Watched(
+            client, paths.pods(namespace), bell, label_selector=mine, scheduler=scheduler
+        )
         self._events = Watched(
-            client, paths.events(namespace), bell, field_selector="reason=FailedCreate"
+            client,
+            paths.events(namespace),
+            bell,
+            field_selector="reason=FailedCreate",
+            scheduler=scheduler,
         )
 
     def job(self, attempt: StageRun) -> Found | None:

@@ -5,11 +5,11 @@ lose every event costs time, never the result. Nobody else asks the API server f
 """
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from bodywork.errors import EngineError, EngineUnavailable
+from statemachine.scheduling import THREADS, Event, Scheduler, Thread
 
 Found = dict[str, Any]
 
@@ -47,8 +47,8 @@ class Bell:
     Whoever waits gives the count that was read *before* looking, so nothing falls in between.
     """
 
-    def __init__(self) -> None:
-        self._condition = threading.Condition()
+    def __init__(self, scheduler: Scheduler = THREADS) -> None:
+        self._condition = scheduler.condition()
         self._count = 0
 
     @property
@@ -82,7 +82,8 @@ class Watched:
         *,
         label_selector: str = "",
         field_selector: str = "",
-        pause: Callable[[threading.Event, float], object] = threading.Event.wait,
+        pause: Callable[[Event, float], object] = lambda closed, seconds: closed.wait(seconds),
+        scheduler: Scheduler = THREADS,
     ) -> None:
         self._client = client
         self._path = path
@@ -93,9 +94,10 @@ class Watched:
         self._objects: dict[str, Found] = {}
         self._fault: EngineError | None = None
         self._starting = threading.Lock()
-        self._closed = threading.Event()
+        self._scheduler = scheduler
+        self._closed = scheduler.event()
         self._version = ""
-        self._thread: threading.Thread | None = None
+        self._thread: Thread | None = None
 
     def objects(self) -> list[Found]:
         """Return what is known.
@@ -129,15 +131,13 @@ class Watched:
         with self._starting:
             if self._thread is None:
                 self.relist()
-                self._thread = threading.Thread(
-                    target=self._follow, name=f"watch {self._path}", daemon=True
-                )
+                self._thread = self._scheduler.thread(f"watch {self._path}", self._follow)
                 self._thread.start()
 
     def _follow(self) -> None:
         pause = FIRST_PAUSE_SECONDS
         while not self._closed.is_set():
-            began = time.monotonic()
+            began = self._scheduler.monotonic()
             try:
                 self._watch()
                 self.relist()
@@ -147,7 +147,7 @@ class Watched:
             except EngineError as error:
                 self._fault = error  # the right to look was taken away: whoever looks must know
             self._bell.ring()
-            quick = time.monotonic() - began < pause
+            quick = self._scheduler.monotonic() - began < pause
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS) if quick else FIRST_PAUSE_SECONDS
             if quick:
                 self._pause(self._closed, pause)

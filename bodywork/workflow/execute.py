@@ -26,6 +26,7 @@ from statemachine.hooks import Hooks
 from statemachine.ownership import Holder, Ownership
 from statemachine.retries import DEFAULT, RetryPolicy
 from statemachine.runner import Runner
+from statemachine.scheduling import THREADS, Scheduler
 from statemachine.store import CheckpointStore, Stored, load_all
 
 READABLE_LENGTH = 30
@@ -182,6 +183,7 @@ def build_runner(
     observer: Callable[[Checkpoint], None] | None = None,
     stop: Callable[[], bool] = lambda: False,
     retry: RetryPolicy | None = None,
+    scheduler: Scheduler = THREADS,
 ) -> Runner:
     """Return the runner of runs, under a random name of its own as writer."""
 
@@ -208,6 +210,8 @@ def build_runner(
         stop=stop,
         observer=saved,
         retry=retry or DEFAULT,
+        sleep=scheduler.sleep,
+        monotonic=scheduler.monotonic,
     )
 
 
