@@ -26,6 +26,7 @@ from datetime import datetime
 from typing import Any
 
 from bodywork.cluster import labels, restricted
+from bodywork.cluster.containers import build_container, unescape
 from bodywork.cluster.manifests import StageSource, ssh_variables
 from bodywork.errors import UsageError
 from bodywork.model.names import GIVEN_LENGTH, problem_with_label
@@ -168,7 +169,8 @@ def build_cron_job(cronjob: CronJob, namespace: str) -> Manifest:
 def change_cron_job(found: Mapping[str, Any], cronjob: CronJob) -> Manifest:
     """Return the CronJob with what we know of it changed, and what others added to it kept.
 
-    One that an older version made gets the deadline and the exit codes of this one.
+    One that an older version made gets the deadline, the exit codes and the source of the last
+    message of this one.
     """
     changed = deepcopy(dict(found))
     new = build_cron_job(cronjob, found["metadata"]["namespace"])["spec"]
@@ -176,7 +178,8 @@ def change_cron_job(found: Mapping[str, Any], cronjob: CronJob) -> Manifest:
     old_container, new_container = (_container(spec) for spec in (changed["spec"], new))
     ours = {*SSH_VARIABLES, *(each["name"] for each in new_container["env"])}
     others = [each for each in old_container.get("env") or () if each["name"] not in ours]
-    old_container |= {key: new_container[key] for key in ("image", "args")}
+    ours_alone = ("image", "args", "terminationMessagePolicy")
+    old_container |= {key: new_container[key] for key in ours_alone}
     old_container["env"] = [*new_container["env"], *others]
     job = changed["spec"]["jobTemplate"]["spec"]
     job.setdefault("activeDeadlineSeconds", PENDING_SECONDS)
@@ -261,33 +264,28 @@ def _pod(cronjob: CronJob) -> Manifest:
         "securityContext": restricted.pod_security(),
         "volumes": [restricted.temporary_volume()],
         "containers": [
-            {
-                "name": CONTAINER,
-                "image": cronjob.image,
-                "command": ["bodywork"],
-                "args": _build_arguments(cronjob),
-                "env": _variables(cronjob),
-                "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}},
-                "volumeMounts": [restricted.temporary_mount()],
-                "terminationMessagePolicy": "FallbackToLogsOnError",
-                "securityContext": restricted.container_security(),
-            }
+            build_container(
+                CONTAINER,
+                cronjob.image,
+                _build_words(cronjob),
+                variables={"PYTHONUNBUFFERED": "1", "BODYWORK_ENGINE": "kubernetes"},
+                references=_references(cronjob),
+                requests={"cpu": "50m", "memory": "128Mi"},
+                # Its log has what the stages print, which may be the value of a secret that the
+                # controller does not know; none of that goes into the pod's status.
+                message_policy="File",
+            )
         ],
     }
 
 
-def _variables(cronjob: CronJob) -> list[Manifest]:
-    plain = {
-        "HOME": restricted.TEMPORARY,
-        "PYTHONUNBUFFERED": "1",
-        "BODYWORK_ENGINE": "kubernetes",
-    }
+def _references(cronjob: CronJob) -> list[Manifest]:
+    """Return the variables that the kubelet fills."""
     fields = {
         "BODYWORK_NAMESPACE": "metadata.namespace",
         "BODYWORK_RUN": f"metadata.labels['{JOB_NAME}']",
     }
-    found: list[Manifest] = [{"name": name, "value": value} for name, value in plain.items()]
-    found += [
+    found: list[Manifest] = [
         {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
         for name, path in fields.items()
     ]
@@ -296,20 +294,17 @@ def _variables(cronjob: CronJob) -> list[Manifest]:
     return found
 
 
-def _build_arguments(cronjob: CronJob) -> list[str]:
+def _build_words(cronjob: CronJob) -> list[str]:
     options = [f"--on-unfinished={cronjob.on_unfinished}", f"--retries={cronjob.retries}"]
-    # Kubernetes would put a variable's value in the place of $(NAME).
-    where = [text.replace("$(", "$$(") for text in (cronjob.repository, cronjob.reference)]
-    return ["workflow", *options, "--", *where]
+    return ["bodywork", "workflow", *options, "--", cronjob.repository, cronjob.reference]
 
 
 def _parse_arguments(arguments: Sequence[str]) -> tuple[dict[str, str], str, str]:
-    _, *options, dashes, repository, reference = arguments
+    _, *options, dashes, repository, reference = map(unescape, arguments)
     if dashes != "--":
         raise ValueError(f"not the arguments of a workflow: {arguments}")
     pairs = (option.partition("=") for option in options)
-    where = [text.replace("$$(", "$(") for text in (repository, reference)]
-    return {name: value for name, _, value in pairs}, where[0], where[1]
+    return {name: value for name, _, value in pairs}, repository, reference
 
 
 def _time(text: str | None) -> datetime | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bodywork.cluster import labels, restricted
+from bodywork.cluster.containers import build_container
 from bodywork.errors import EngineError
 from bodywork.model.names import job_name, service_name
 from bodywork.model.pods import SSH_KEY_SECRET, SSH_VARIABLES
@@ -189,21 +190,17 @@ def _template(attempt: StageRun, stage: Stage, image: str, source: StageSource) 
 
 
 def _container(attempt: StageRun, stage: Stage, image: str, source: StageSource) -> Manifest:
-    mounts = [restricted.temporary_mount()]
-    if source.chunks:
-        mounts.append({"name": "source", "mountPath": SOURCE_FOLDER})
-    return {
-        "name": CONTAINER,
-        "image": image,
-        "command": ["bodywork"],
-        "args": ["stage", *_stage_arguments(stage, source)],
-        "env": [*_variables(attempt), *_secrets(stage, source)],
-        "resources": {"requests": _requests(stage)},
-        "volumeMounts": mounts,
+    return build_container(
+        CONTAINER,
+        image,
+        ("bodywork", "stage", *_stage_arguments(stage, source)),
+        variables=attempt.variables(),
+        references=_secrets(stage, source),
+        mounts=[{"name": "source", "mountPath": SOURCE_FOLDER}] if source.chunks else [],
+        requests=_requests(stage),
         # The log's end is kept where it cannot hold a secret's value: the stage itself writes it.
-        "terminationMessagePolicy": "File" if stage.secrets else "FallbackToLogsOnError",
-        "securityContext": restricted.container_security(),
-    }
+        message_policy="File" if stage.secrets else "FallbackToLogsOnError",
+    )
 
 
 def _stage_arguments(stage: Stage, source: StageSource) -> Sequence[str]:
@@ -212,11 +209,6 @@ def _stage_arguments(stage: Stage, source: StageSource) -> Sequence[str]:
         snapshot = ("--snapshot", SOURCE_FOLDER, "--digest", source.digest)
         return ("--commit", source.commit, *snapshot, *where)
     return ("--commit", source.commit, *where)
-
-
-def _variables(attempt: StageRun) -> list[Manifest]:
-    values = {"HOME": restricted.TEMPORARY, **attempt.variables()}
-    return [{"name": name, "value": value} for name, value in values.items()]
 
 
 def _secrets(stage: Stage, source: StageSource) -> list[Manifest]:

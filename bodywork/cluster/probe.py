@@ -13,6 +13,7 @@ from typing import Any
 from bodywork import __version__
 from bodywork.cluster import paths, restricted
 from bodywork.cluster.client import Client
+from bodywork.cluster.containers import build_container
 from bodywork.cluster.doctor_jobs import build_doctor_job, remove_doctor_job
 from bodywork.cluster.manifests import CONTAINER, SERVICE_ACCOUNT
 from bodywork.cluster.verdicts import judge_job, owned_by
@@ -51,15 +52,13 @@ def probe_image(
 
 def build_probe(namespace: str, image: str, seconds: float) -> Found:
     """Return the Job: `bodywork --version`, as restricted as a stage; pure but for its name."""
-    container = {
-        "name": CONTAINER,
-        "image": image,
-        "command": ["bodywork", "--version"],
-        "env": [{"name": "HOME", "value": restricted.TEMPORARY}],
-        "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [restricted.temporary_mount()],
-        "securityContext": restricted.container_security(),
-    }
+    container = build_container(
+        CONTAINER,
+        image,
+        ("bodywork", "--version"),
+        variables={},
+        message_policy="FallbackToLogsOnError",
+    )
     pod = {
         "serviceAccountName": SERVICE_ACCOUNT,
         "automountServiceAccountToken": False,

@@ -13,11 +13,17 @@ def check_reference(text: str) -> str:
     """Return the reference where git could have one of that name.
 
     The rules are those of `git check-ref-format --branch`
-    (https://git-scm.com/docs/git-check-ref-format), without its `@{-1}`.
+    (https://git-scm.com/docs/git-check-ref-format), without its `@{-1}`; and names with `$(`, which
+    shells and Kubernetes replace by something else, are not taken.
 
     Raises:
-        SourceError: no branch or tag can be called so.
+        SourceError: no branch or tag can be called so, or none should be.
     """
+    if "$(" in text:
+        raise SourceError(
+            f"the branch or tag {text!r} has '$(' in its name, which shells and Kubernetes replace",
+            hint="give the commit's id, or another branch or tag that points to it",
+        )
     if not _is_possible(text):
         raise SourceError(
             f"{text!r} cannot be the name of a branch or tag",

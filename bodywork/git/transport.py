@@ -7,12 +7,13 @@ from pathlib import Path
 
 from bodywork.git.repository import Repository
 from bodywork.git.ssh import KEY_FILE, KNOWN_HOSTS_FILE, build_ssh_command
+from bodywork.model.pods import GIT_PASSWORD_VARIABLE, GIT_USER_VARIABLE
 
 # A shell snippet that git runs; the values come from its environment, which (unlike arguments)
 # other users of the machine cannot read. No text of ours or of the user's is put into it.
 _HELPER = (
     '!f() { test "$1" = get && printf "username=%s\\npassword=%s\\n"'
-    ' "$BODYWORK_GIT_USER" "$BODYWORK_GIT_PASSWORD"; }; f'
+    f' "${GIT_USER_VARIABLE}" "${GIT_PASSWORD_VARIABLE}"; }}; f'
 )
 # The user named this folder, and Bodywork will run the code in it: that another user owns it is
 # no reason to refuse. Settings do not pass from clone to upload-pack; this does.
@@ -53,8 +54,8 @@ def build_transport(
         # The empty one clears the user's helpers: they would be asked first, and told after.
         settings=("credential.helper=", f"credential.{repository.host}.helper={_HELPER}"),
         environment={
-            "BODYWORK_GIT_USER": repository.user,
-            "BODYWORK_GIT_PASSWORD": repository.password,
+            GIT_USER_VARIABLE: repository.user,
+            GIT_PASSWORD_VARIABLE: repository.password,
         },
     )
 

@@ -9,13 +9,13 @@ from typing import Any
 from bodywork.local import environments
 from bodywork.local.folders import Folders
 from bodywork.local.network.addresses import Endpoint
-from bodywork.model.pods import SSH_KEY_VARIABLE
+from bodywork.model.pods import WITHHELD_VARIABLES
 from bodywork.model.run import StageRun
 from bodywork.model.stage import Batch, Stage
 
 LOG = logging.getLogger("bodywork.local")
 WITHOUT = (
-    SSH_KEY_VARIABLE,
+    *WITHHELD_VARIABLES,
     "PYTHONHOME",
     "PYTHONPATH",
     "VIRTUAL_ENV",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bodywork.errors import EngineError
 from bodywork.local.supervisor.spawner import FAILED
+from bodywork.model.pods import withhold
 
 _ROOT = str(Path(__file__).resolve().parents[2])
 _PROGRAM = (
@@ -31,6 +32,7 @@ class Spawner:
         number = str(theirs.fileno())
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", _PROGRAM, _ROOT, number],
+            env=withhold(os.environ),  # scripts can read that of their supervisor in /proc
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

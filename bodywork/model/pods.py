@@ -10,6 +10,15 @@ SSH_KEY_SECRET = "ssh-github-private-key"  # noqa: S105  (a name)
 SSH_KEY_VARIABLE = "BODYWORK_GITHUB_SSH_PRIVATE_KEY"
 SSH_KNOWN_HOSTS_VARIABLE = "BODYWORK_SSH_KNOWN_HOSTS"
 SSH_VARIABLES = (SSH_KEY_VARIABLE, SSH_KNOWN_HOSTS_VARIABLE)
+GIT_USER_VARIABLE = "BODYWORK_GIT_USER"
+GIT_PASSWORD_VARIABLE = "BODYWORK_GIT_PASSWORD"  # noqa: S105  (a name)
+WITHHELD_VARIABLES = (*SSH_VARIABLES, GIT_USER_VARIABLE, GIT_PASSWORD_VARIABLE)
+"""What reads the repository, and neither its stages nor what builds their packages may see."""
+
+
+def withhold(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without the variables that code of a repository must not see."""
+    return {name: value for name, value in environment.items() if name not in WITHHELD_VARIABLES}
 
 
 def is_pod(environment: Mapping[str, str]) -> bool:

@@ -4,15 +4,14 @@ import ctypes
 import sys
 from collections.abc import Mapping
 
-from bodywork.model.pods import SSH_VARIABLES
+from bodywork.model.pods import withhold
 
 _PR_SET_DUMPABLE = 4  # <linux/prctl.h>
 
 
 def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
     """Return what a stage may see of the environment; its output is not held back in buffers."""
-    own = {name: value for name, value in environment.items() if name not in SSH_VARIABLES}
-    return {"PYTHONUNBUFFERED": "1", **own}
+    return {"PYTHONUNBUFFERED": "1", **withhold(environment)}
 
 
 def hide_from_children() -> None:

@@ -61,7 +61,7 @@ class Supervisor:
         build = self.spec.get("build")
         if not build or os.path.exists(build["marker"]):
             return True
-        code = self._watch(build["command"], build["limit_seconds"], dict(os.environ))
+        code = self._watch(build["command"], build["limit_seconds"], self._inherited())
         if code == 0:
             return True
         why = self.stopping or f"its requirements cannot be installed (exit code {code})"
@@ -167,9 +167,12 @@ class Supervisor:
         return not self.stopping
 
     def _environment(self) -> dict[str, str]:
-        """The user's own variables, less what is not for stages, plus the stage's."""
-        kept = {key: value for key, value in os.environ.items() if key not in self.spec["without"]}
-        return {**kept, **self.spec["environment"], **self._secrets()}
+        """The variables of the stage."""
+        return {**self._inherited(), **self.spec["environment"], **self._secrets()}
+
+    def _inherited(self) -> dict[str, str]:
+        """The user's own variables, less what is not for stages and for what builds packages."""
+        return {key: value for key, value in os.environ.items() if key not in self.spec["without"]}
 
     def _secrets(self) -> dict[str, str]:
         """Read the secrets' values. Raises `LookupError` with a reason and a hint."""

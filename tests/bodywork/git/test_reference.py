@@ -49,6 +49,14 @@ def test_a_name_that_could_be_an_option_or_a_range_is_refused(name: str) -> None
     assert "\n" not in caught.value.message
 
 
+@pytest.mark.parametrize("name", ["$(KEY)", "preview-$(KEY)/x", "a$$(b"])
+def test_a_name_that_others_would_expand_is_refused(name: str) -> None:
+    assert allowed_by_git(name)
+    with pytest.raises(SourceError, match="which shells and Kubernetes replace") as caught:
+        reference.check_reference(name)
+    assert caught.value.hint
+
+
 @pytest.mark.parametrize("text", ["a" * 39, "g" * 40, "main", "a" * 41, "--" + "a" * 38])
 def test_a_recorded_commit_must_be_a_full_id(text: str) -> None:
     with pytest.raises(SourceError, match="is no full commit id"):
