@@ -67,12 +67,15 @@ class Engine(Protocol):
     # -- the source of a run ------------------------------------------------------------------
 
     def publish_source(self, run: RunName, checkout: Checkout) -> None:
-        """Make the checkout available to the run's stages, all or nothing; twice is fine."""
+        """Make the checkout available to the run's stages, all or nothing; twice is fine.
+
+        Called once its commit is on record; that of another commit stays beside it.
+        """
         ...
 
     def release(self, run: RunName) -> None:
         """Drop what only a running run needs (its source); keep what records refer to (logs,
-        live services). Called at the end of each run; twice is fine."""
+        live services). Called once it is on record that the run only has to end; twice is fine."""
         ...
 
     def forget(self, run: RunName) -> None:

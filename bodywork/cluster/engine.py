@@ -97,7 +97,7 @@ class KubernetesEngine:
 
     def ensure_job(self, attempt: StageRun, stage: Stage, commit: str, image: str) -> str:
         """Create the attempt's Job unless it ever was."""
-        return self._jobs.ensure(attempt, stage, image)
+        return self._jobs.ensure(attempt, stage, commit, image)
 
     def observe_job(self, attempt: StageRun) -> Observation:
         """Look at the attempt."""
@@ -117,6 +117,7 @@ class KubernetesEngine:
 
     def ensure_version(self, attempt: StageRun, stage: Stage, commit: str, image: str) -> str:
         """Begin to roll the attempt out beside the live version."""
+        self._sources.of(attempt.run, commit)
         return self._services.ensure(attempt, stage, image)
 
     def observe_version(self, attempt: StageRun) -> Observation:

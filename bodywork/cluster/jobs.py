@@ -35,7 +35,7 @@ class Jobs:
         self._view = view
         self._owner_of = owner_of
 
-    def ensure(self, attempt: StageRun, stage: Stage, image: str) -> str:
+    def ensure(self, attempt: StageRun, stage: Stage, commit: str, image: str) -> str:
         """Create the Job unless it ever was; return its uid.
 
         The list that the view begins with is the look before: where a quota is exhausted, creating
@@ -44,7 +44,7 @@ class Jobs:
         view = self._view(attempt.run)
         known = view.job(attempt)
         if known is None:
-            source = self._sources.of(attempt.run)
+            source = self._sources.of(attempt.run, commit)
             owner = self._owner_of(attempt.run)
             known = self._create(attempt, build_job(attempt, stage, image, source, owner))
             view.learn_job(known)

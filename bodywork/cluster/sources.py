@@ -1,9 +1,12 @@
 """The source of a run on a cluster: where its stages fetch their code from, at the one commit.
 
 A repository that the cluster can reach is cloned by each stage itself. A folder of this machine
-travels as a snapshot in ConfigMaps. Either way a ConfigMap `RUN-source`, written last, says how; so
-a controller that resumes the run needs nothing but its name. All of them go with the run's record,
-except that a service keeps the snapshot which its pods start from.
+travels as a snapshot in ConfigMaps. Either way a ConfigMap `RUN-source-COMMIT`, written last, says
+how; so a controller that resumes the run needs its name and the commit on record, no more. All of
+them go with the run's record, except that a service keeps the snapshot which its pods start from.
+
+Names hold what they are of (an index its commit, a chunk its snapshot's digest), so whoever
+publishes late, or for the second time, can neither replace nor mix what others have published.
 """
 
 import base64
@@ -22,6 +25,8 @@ from bodywork.snapshot import Snapshot, chunk_name, pack
 
 Found = dict[str, Any]
 SOURCE = "source"
+DIGITS = 12
+"""How many digits of a commit or digest stand in a name: enough for the few of one run."""
 _OURS = f"{labels.KIND}={SOURCE},{labels.MANAGED_BY}={labels.BODYWORK}"
 
 
@@ -39,6 +44,7 @@ class Sources:
         self._namespace = namespace
         self._owner_of = owner_of
         self._known: dict[RunName, StageSource] = {}
+        """What each run's stages start from; of the one commit that is on record."""
 
     def publish(self, run: RunName, checkout: Checkout) -> None:
         """Make the checkout available to the run's stages; twice is fine."""
@@ -56,30 +62,30 @@ class Sources:
             "digest": source.digest,
             "chunks": json.dumps(source.chunks),
         }
-        self._create(run, _index_name(run), {"data": told})
-        self._known[run] = source
+        index = self._create(run, _index_name(run, source.commit), {"data": told})
+        self._known[run] = _source_in(index)  # where another was faster, what that one says
 
-    def of(self, run: RunName) -> StageSource:
-        """Return the run's source.
+    def of(self, run: RunName, commit: str = "") -> StageSource:
+        """Return the run's source at that commit; without one, what was last returned of it.
 
         Raises:
             SourceLost: it was never published, or is gone.
         """
-        if run not in self._known:
+        known = self._known.get(run)
+        if known is None or (commit and known.commit != commit):
+            known = self._known[run] = self._find(run, commit)
+        return known
+
+    def _find(self, run: RunName, commit: str) -> StageSource:
+        for name in (_index_name(run, commit), f"{run}-{SOURCE}"):  # earlier versions: the latter
             try:
-                index = self._client.get(self._path(_index_name(run)))
+                index = self._client.get(self._path(name))
             except NotFound:
-                raise SourceLost(f"the source of run {run} is gone") from None
+                continue
             labels.require_ours(index, {labels.RUN: run, labels.KIND: SOURCE})
-            data = index["data"]
-            self._known[run] = StageSource(
-                data["repository"],
-                data["reference"],
-                data["commit"],
-                data["digest"],
-                tuple(json.loads(data["chunks"])),
-            )
-        return self._known[run]
+            if (found := _source_in(index)).commit == commit:
+                return found
+        raise SourceLost(f"the source of run {run} is gone")
 
     def keep_for(self, run: RunName, owner: Found) -> None:
         """Let the run's snapshot live for as long as this object, too (a service's Deployment)."""
@@ -93,14 +99,18 @@ class Sources:
 
     def release(self, run: RunName) -> None:
         """Drop the run's source, except what a service starts from."""
+        for each in sorted(self._removable(run), key=lambda each: "data" not in each):
+            self._delete(each)  # the index first
+        self._known.pop(run, None)
+
+    def _removable(self, run: RunName) -> list[Found]:
+        """Return the run's objects; those of an earlier run of its name are not among them."""
         selector = f"{labels.RUN}={run},{_OURS}"
         items, _ = self._client.list_all(
             paths.config_maps(self._namespace), label_selector=selector
         )
-        for each in sorted(items, key=lambda each: "data" not in each):  # the index first
-            if not _is_service_owned(each):
-                self._delete(each)
-        self._known.pop(run, None)
+        mine = str(self._owner_of(run)["uid"])
+        return [each for each in items if mine in _owners(each) and not _is_service_owned(each)]
 
     def drop_unused(self, project: str, stage: str, runs: frozenset[str], deployment: str) -> None:
         """Drop snapshots that the Deployment of this uid owns, except those of these runs."""
@@ -114,13 +124,13 @@ class Sources:
     def _send(self, run: RunName, snapshot: Snapshot) -> tuple[str, ...]:
         names = []
         for number, chunk in enumerate(snapshot.chunks):
-            name = f"{_index_name(run)}-{number}"
+            name = f"{_index_name(run, snapshot.digest)}-{number}"
             body = base64.b64encode(chunk).decode()
             self._create(run, name, {"binaryData": {chunk_name(number): body}})
             names.append(name)
         return tuple(names)
 
-    def _create(self, run: RunName, name: str, content: Found) -> None:
+    def _create(self, run: RunName, name: str, content: Found) -> Found:
         body = {
             "apiVersion": "v1",
             "kind": "ConfigMap",
@@ -138,10 +148,11 @@ class Sources:
             **content,
         }
         try:
-            self._client.create(paths.config_maps(self._namespace), body)
+            return self._client.create(paths.config_maps(self._namespace), body)
         except AlreadyExists:
             found = self._client.get(self._path(name))
             labels.require_ours(found, {labels.RUN: run, labels.KIND: SOURCE})
+            return found
 
     def _delete(self, found: Found) -> None:
         try:
@@ -153,8 +164,20 @@ class Sources:
         return paths.config_map(self._namespace, name)
 
 
-def _index_name(run: RunName) -> str:
-    return f"{run}-source"
+def _index_name(run: RunName, content: str) -> str:
+    return f"{run}-{SOURCE}-{content[:DIGITS]}"
+
+
+def _source_in(index: Found) -> StageSource:
+    data = index["data"]
+    chunks = tuple(json.loads(data["chunks"]))
+    return StageSource(
+        data["repository"], data["reference"], data["commit"], data["digest"], chunks
+    )
+
+
+def _owners(found: Found) -> list[str]:
+    return [str(each["uid"]) for each in found["metadata"].get("ownerReferences") or []]
 
 
 def _is_service_owned(found: Found) -> bool:

@@ -59,7 +59,7 @@ class LocalEngine:
     @translated
     def publish_source(self, run: RunName, checkout: Checkout) -> None:
         """Keep a copy of the project's files for the run's stages."""
-        source = self._folders.source(run)
+        source = self._folders.source(run, checkout.commit)
         making = source.with_name(f".source.{os.urandom(4).hex()}")
         with self._guard(run):
             if source.is_dir():
@@ -79,8 +79,8 @@ class LocalEngine:
     def release(self, run: RunName) -> None:
         """Drop the run's source and the work trees of its batch stages."""
         with self._guard(run):
-            if self._folders.source(run).is_dir():
-                remove_tree(str(self._folders.source(run)))
+            for source in self._folders.sources(run):
+                remove_tree(str(source))
             for attempt in self._attempts(run):
                 if not processes.look(attempt).alive:
                     remove_tree(str(attempt / "work"))
@@ -90,7 +90,8 @@ class LocalEngine:
         for attempt in self._attempts(run):
             processes.remove(attempt)
         remove_tree(str(self._folders.run(run) / "attempts"))
-        remove_tree(str(self._folders.source(run)))
+        for source in self._folders.sources(run):
+            remove_tree(str(source))
         self._services.forget(run)
 
     @translated

@@ -4,7 +4,7 @@
 
     <state>/namespaces/<namespace>/
         runs/<run>/                     the run's record (the checkpoint store's files) and:
-            source/                     the project at the run's commit, while it runs
+            source-<commit>/            the project at the run's commit, while it runs
             attempts/<stage>/<n>/       one attempt of a batch stage
         services/<project--stage>/
             live.json                   which version answers
@@ -70,9 +70,14 @@ class Folders:
         """Return a run's folder."""
         return self.runs / run
 
-    def source(self, run: str) -> Path:
-        """Return the project's files for a run."""
-        return self.run(run) / "source"
+    def source(self, run: str, commit: str) -> Path:
+        """Return the project's files for a run, at the commit that is on its record."""
+        return self.run(run) / f"source-{commit}"
+
+    def sources(self, run: str) -> list[Path]:
+        """Return what is kept of a project for a run, also by earlier versions and half made."""
+        names = ("source", "source-*", ".source.*")
+        return [found for name in names for found in self.run(run).glob(name)]
 
     def attempt(self, attempt: StageRun) -> Path:
         """Return the folder of an attempt of a batch stage."""

@@ -25,11 +25,11 @@ class Jobs:
         """Start the attempt unless it ever was; return its uid."""
         folder = self._folders.attempt(attempt)
         if not folder.exists():
-            source = require_source(self._folders, attempt)
+            source = require_source(self._folders, attempt, commit)
             spec = build_spec(self._folders, self._cache, attempt, stage, commit, source=source)
             processes.lay_out(folder, spec)
         if not processes.was_claimed(folder):
-            require_source(self._folders, attempt)
+            require_source(self._folders, attempt, commit)
             self._spawner.supervise(folder)
         return processes.look(folder).uid
 
@@ -51,8 +51,8 @@ class Jobs:
         processes.stop(self._folders.attempt(attempt))
 
 
-def require_source(folders: Folders, attempt: StageRun) -> Path:
-    """Return the source of the attempt's run.
+def require_source(folders: Folders, attempt: StageRun, commit: str) -> Path:
+    """Return the source of the attempt's run, at that commit.
 
     Raises:
         EngineError: the run is on record no more.
@@ -60,7 +60,7 @@ def require_source(folders: Folders, attempt: StageRun) -> Path:
     """
     if not folders.run(attempt.run).exists():
         raise EngineError(f"run {attempt.run} is on record no more")
-    source = folders.source(attempt.run)
+    source = folders.source(attempt.run, commit)
     if not source.exists():
         raise SourceLost(f"the source of run {attempt.run} is gone")
     return source

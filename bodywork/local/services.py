@@ -52,14 +52,14 @@ class Services:
         """Start the attempt as a version, unless it ever was; return its uid."""
         folder = self._folders.version(attempt)
         if not folder.exists():
-            source = require_source(self._folders, attempt)
+            source = require_source(self._folders, attempt, commit)
             endpoint = self._endpoint(attempt, stage)
             spec = build_spec(
                 self._folders, self._cache, attempt, stage, commit, source=source, endpoint=endpoint
             )
             processes.lay_out(folder, spec)
         if not processes.was_claimed(folder):
-            require_source(self._folders, attempt)
+            require_source(self._folders, attempt, commit)
             _refuse_stranger(endpoint_of(processes.look(folder).spec))
             self._spawner.supervise(folder)
         return processes.look(folder).uid

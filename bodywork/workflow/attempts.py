@@ -8,7 +8,14 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from bodywork.errors import BodyworkError, SourceLost
+from bodywork.errors import (
+    BodyworkError,
+    EngineError,
+    EngineUnavailable,
+    SourceError,
+    SourceLost,
+    UsageError,
+)
 from bodywork.model.names import StageName, service_name
 from bodywork.model.run import LogLine, Observation, Phase, StageRun
 from bodywork.model.stage import Batch, Service, Stage
@@ -128,17 +135,41 @@ def stop(context: Context, progress: Progress, names: Iterable[StageName]) -> Pr
 
 
 def ensure(context: Context, progress: Progress, attempt: StageRun) -> str:
-    """Start the attempt, publishing the run's source again if the engine has lost it."""
+    """Start the attempt, publishing the run's source first if the engine does not have it."""
     try:
         return _ensure(context, progress, attempt)
     except SourceLost:
-        LOG.warning("the run's source is gone; cloning commit=%s again", progress.commit)
-        request = progress.request
-        with context.source.checkout(
-            request.repository, request.reference, progress.commit, say=context.report.say
-        ) as checkout:
-            context.engine.publish_source(progress.run, checkout)
+        LOG.warning("the run's source is not there; cloning commit=%s again", progress.commit)
+        _publish_again(context, progress)
         return _ensure(context, progress, attempt)
+
+
+def publish(context: Context, progress: Progress) -> None:
+    """Give the engine the source of the commit on record; called only once that is recorded.
+
+    Whoever calls this, and however late, gives the same files: never those that the reference
+    points to by now.
+    """
+    checkout = context.checkouts.find(progress.run, progress.commit)
+    if checkout is not None:
+        context.engine.publish_source(progress.run, checkout)
+        context.checkouts.drop(progress.run)
+        return
+    request = progress.request
+    with context.source.checkout(
+        request.repository, request.reference, progress.commit, say=context.report.say
+    ) as fresh:
+        context.engine.publish_source(progress.run, fresh)
+
+
+def _publish_again(context: Context, progress: Progress) -> None:
+    """Publish; a repository that cannot be read fails the attempt, unless it may be read later."""
+    try:
+        publish(context, progress)
+    except UsageError as error:
+        later = isinstance(error, SourceError) and error.temporary
+        kind = EngineUnavailable if later else EngineError
+        raise kind(error.message, hint=error.hint) from error
 
 
 def _ensure(context: Context, progress: Progress, attempt: StageRun) -> str:

@@ -5,9 +5,11 @@ Everything here may vanish with the process at any instant; a resumed controller
 
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from bodywork.errors import BodyworkError
+from bodywork.model.names import RunName
 from bodywork.model.run import Checkout, StageRun
 from bodywork.model.workflow import Workflow
 from bodywork.ports import Clock, Engine, Reporter, Source
@@ -34,6 +36,7 @@ class Context:
         refusals: what the engine refused while something was waited for.
         due: when (monotonic) an attempt that is paced may start.
         deadlines: until when (monotonic) something is waited for.
+        checkouts: checkouts whose commit is not on record yet, and so cannot be published.
     """
 
     engine: Engine
@@ -50,6 +53,7 @@ class Context:
     refusals: list[BodyworkError] = field(default_factory=list)
     due: dict[StageRun, float] = field(default_factory=dict)
     deadlines: dict[str, float] = field(default_factory=dict)
+    checkouts: "Checkouts" = field(default_factory=lambda: Checkouts())
 
     def when_saved(self, say: Callable[[], None]) -> None:
         """Call `say` once the next checkpoint has been saved; never, where it cannot be saved: a
@@ -67,3 +71,30 @@ class Context:
         """Return the seconds left of a budget that begins when it is first asked for."""
         now = self.clock.monotonic()
         return self.deadlines.setdefault(what, now + seconds) - now
+
+
+class Checkouts:
+    """The checkout of each run whose commit is about to be recorded, kept open until then.
+
+    The order matters: what is published before its commit is on record may be published again, by
+    a resumed controller, from where the branch has moved to meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[RunName, tuple[Checkout, ExitStack]] = {}
+
+    def keep(self, run: RunName, checkout: Checkout, opened: ExitStack) -> None:
+        """Keep the checkout until it is dropped; `opened` closes it."""
+        self.drop(run)
+        self._open[run] = (checkout, opened)
+
+    def find(self, run: RunName, commit: str) -> Checkout | None:
+        """Return the run's checkout, if it is one of this commit."""
+        checkout, _ = self._open.get(run, (None, None))
+        return checkout if checkout and checkout.commit == commit else None
+
+    def drop(self, run: RunName) -> None:
+        """Close the run's checkout, if there is one."""
+        _, opened = self._open.pop(run, (None, None))
+        if opened:
+            opened.close()

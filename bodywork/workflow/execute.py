@@ -146,6 +146,7 @@ class Controller:
         try:
             last = self._runner.run(stored)
         finally:
+            self._context.checkouts.drop(run)
             self._ownership.release(run)
         _conclude(last)
         return last

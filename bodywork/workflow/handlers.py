@@ -5,6 +5,7 @@ to record. It is the same code after a crash as before.
 """
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
@@ -36,14 +37,17 @@ def handler_of(context: Context) -> Callable[[str], Handler]:
 
 
 def on_created(context: Context, checkpoint: Checkpoint, progress: Progress) -> Outcome:
-    """Clone the repository, read the project, plan, and give the source to the engine."""
+    """Clone the repository, read the project, and plan."""
     request = progress.request
     if progress.cancelled_by:
         return _end(context, "cancel", progress)
     try:
-        with context.source.checkout(
-            request.repository, request.reference, request.commit, say=context.report.say
-        ) as checkout:
+        with ExitStack() as opened:
+            checkout = opened.enter_context(
+                context.source.checkout(
+                    request.repository, request.reference, request.commit, say=context.report.say
+                )
+            )
             if checkout.note:
                 LOG.warning("%s", checkout.note)
             _log_continued(progress, checkout.commit)
@@ -52,8 +56,8 @@ def on_created(context: Context, checkpoint: Checkpoint, progress: Progress) -> 
             earlier = context.earlier(request, workflow)
             stages = plan_stages(workflow, earlier, request.from_stage)
             modules = find_modules(checkout.folder, workflow.stages)
-            context.engine.publish_source(progress.run, checkout)
             commit, fixed = checkout.commit, checkout.fixed or _was_fixed(request, earlier)
+            context.checkouts.keep(progress.run, checkout, opened.pop_all())
     except (UsageError, *REFUSALS) as error:
         return _refuse(context, progress, error)
     known = replace(progress, commit=commit, workflow=workflow, stages=stages)
@@ -62,13 +66,21 @@ def on_created(context: Context, checkpoint: Checkpoint, progress: Progress) -> 
 
 
 def on_cloned(context: Context, checkpoint: Checkpoint, progress: Progress) -> Outcome:
-    """Record what step 1 is going to start."""
+    """Give the source to the engine, and record what step 1 is going to start.
+
+    A controller that resumes the run here has no checkout: the first attempt makes one.
+    """
     if progress.cancelled_by:
         return _end(context, "cancel", progress)
     if progress.verdict:
         return _after_failure(context, progress) or _end(context, "fail", progress)
     if checkpoint.failed_hooks:
         return _give_up(context, blame.blame_hooks(context, checkpoint, progress))
+    if context.checkouts.find(progress.run, progress.commit):
+        try:
+            attempts.publish(context, progress)
+        except (UsageError, *REFUSALS) as error:
+            return _give_up(context, blame.blame_error(context, progress, error))
     return _start(context, progress, 1)
 
 
@@ -203,16 +215,17 @@ def _start(context: Context, progress: Progress, step: int) -> Advance:
 
 
 def _give_up(context: Context, progress: Progress, events: tuple[Event, ...] = ()) -> Advance:
-    """Leave the normal way: by a roll-back where services have changed, else to the end."""
+    """Leave the normal way: by a roll-back where services have changed, else to the end.
+
+    Why is put on record first, and acted upon then.
+    """
     if rollback.to_restore(progress):
         return Advance(
             "roll-back", render_progress(progress), (*events, Event("rollback.started", {}))
         )
     if progress.cancelled_by:
         return _end(context, "cancel", progress, events)
-    if progress.project.run_on_failure:
-        return Advance("note", render_progress(progress), events)
-    return _end(context, "fail", progress, events)
+    return Advance("note", render_progress(progress), events)
 
 
 def _after_failure(context: Context, progress: Progress) -> Outcome | None:
@@ -233,7 +246,11 @@ def _after_failure(context: Context, progress: Progress) -> Outcome | None:
 def _end(
     context: Context, trigger: str, progress: Progress, events: tuple[Event, ...] = ()
 ) -> Advance:
-    """Drop what only a running run needs, and end it."""
+    """Drop what only a running run needs, and end it.
+
+    That the run only has to end is on record already: a controller that is overtaken here, and goes
+    on late, removes nothing that its successor needs.
+    """
     release = partial(context.engine.release, progress.run)
     attempt_call("the run's source could not be removed", release, None)
     return Advance(trigger, render_progress(progress), events)
@@ -257,5 +274,5 @@ def _was_fixed(request: Request, earlier: Earlier | None) -> bool:
 
 
 def _refuse(context: Context, progress: Progress, error: BodyworkError) -> Advance:
-    """End a run that could not begin."""
-    return _end(context, "fail", blame.blame_error(context, progress, error))
+    """End a run that could not begin: nothing was made for it."""
+    return Advance("fail", render_progress(blame.blame_error(context, progress, error)))

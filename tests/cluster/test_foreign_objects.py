@@ -29,9 +29,10 @@ def identity(site: Site, kind: str, name: str) -> Any:
     return found["metadata"]["uid"], found["metadata"].get("labels"), found.get("spec")
 
 
-def run_to_its_end(site: Site, shop: Project) -> Any:
+def run_to_its_end(site: Site, shop: Project, *, commit: bool = True) -> Any:
     """Return the status of a run that must end by itself, and must say what is in its way."""
-    shop.commit()
+    if commit:
+        shop.commit()
     said = site.workflow(shop.folder, "main", "--as", RUN)
     assert said.code == 1, said.err
     assert said.err.count(FOREIGN) == 1, said.err
@@ -48,21 +49,23 @@ def run_to_its_end(site: Site, shop: Project) -> Any:
     [
         ("deployment", "shop--serve", ["--image=nowhere.invalid/x"]),
         ("job", job_name(RUN, "shop", "train", 1), POD),
-        ("configmap", f"{RUN}-source", []),
+        ("configmap", f"{RUN}-source-COMMIT", []),
     ],
 )
 def test_one_that_is_there_before_fails_the_run(
     kind: str, name: str, more: list[str], site: Site, project: Make
 ) -> None:
-    created(site, kind, name, *more)
-    before = identity(site, kind, name)
     shop = project("train >> serve" if kind == "job" else "serve >> train")
     shop.service("serve")
     shop.batch("train", "")
-    status = run_to_its_end(site, shop)
+    name = name.replace("COMMIT", shop.commit()[:12])
+    created(site, kind, name, *more)
+    before = identity(site, kind, name)
+    status = run_to_its_end(site, shop, commit=False)
     assert status["state"] == "failed"
     assert identity(site, kind, name) == before
-    assert "waiting" not in [each["state"] for each in status["stages"] if each["step"] == 1]
+    first = [each["state"] for each in status["stages"] if each["step"] == 1]
+    assert first == ["waiting" if kind == "configmap" else "failed"], "no source, no attempt"
 
 
 def test_a_service_fails_the_run_and_what_was_made_beside_it_is_removed(

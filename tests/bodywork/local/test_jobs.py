@@ -15,6 +15,7 @@ from bodywork.model.names import RunName
 from bodywork.model.run import Phase, StageRun
 from statemachine.errors import Fenced
 from tests.bodywork.local.machine import (
+    COMMIT,
     NAMESPACE,
     Machine,
     attempt_of,
@@ -73,9 +74,9 @@ def test_a_signal_is_named(machine: Machine) -> None:
 
 def test_an_attempt_is_started_once_however_often_it_is_asked_for(machine: Machine) -> None:
     machine.publish({"job/main.py": "open('../../../../ran', 'a').write('x')\n"})
-    uids = {machine.engine.ensure_job(attempt_of("job"), batch(), "c", "i") for _ in range(3)}
+    uids = {machine.engine.ensure_job(attempt_of("job"), batch(), COMMIT, "i") for _ in range(3)}
     machine.finish(attempt_of("job"))
-    again = machine.new_engine().ensure_job(attempt_of("job"), batch(), "c", "i")
+    again = machine.new_engine().ensure_job(attempt_of("job"), batch(), COMMIT, "i")
     assert uids == {again}
     assert (machine.run_folder() / "attempts" / "ran").read_text() == "x"
 
@@ -84,7 +85,7 @@ def test_two_controllers_at_once_start_an_attempt_once(machine: Machine) -> None
     machine.publish({"job/main.py": "open('../../../../ran', 'a').write('x')\n"})
     engines = [machine.new_engine() for _ in range(4)]
     threads = [
-        threading.Thread(target=each.ensure_job, args=(attempt_of("job"), batch(), "c", "i"))
+        threading.Thread(target=each.ensure_job, args=(attempt_of("job"), batch(), COMMIT, "i"))
         for each in engines
     ]
     for thread in threads:
@@ -184,10 +185,10 @@ def test_a_stage_outlives_its_controller_and_another_one_sees_its_end(
         "import os, sys\n"
         "from contextlib import nullcontext\nfrom pathlib import Path\n"
         "from bodywork.local import LocalEngine\n"
-        "from tests.bodywork.local.machine import NAMESPACE, attempt_of, batch\n"
+        "from tests.bodywork.local.machine import COMMIT, NAMESPACE, attempt_of, batch\n"
         f"engine = LocalEngine(Path({str(machine.root)!r}), NAMESPACE, "
         f"guard=lambda run: nullcontext(), environments=Path({str(machine.cache)!r}))\n"
-        "engine.ensure_job(attempt_of('job'), batch(), 'c', 'i')\n"
+        "engine.ensure_job(attempt_of('job'), batch(), COMMIT, 'i')\n"
         "os.kill(os.getpid(), 9)\n"
     )
     root = Path(__file__).parents[3]
