@@ -24,6 +24,7 @@ Upgrades: TypeAlias = Mapping[int, Callable[[Document], Document]]
 UPGRADES: Upgrades = {}
 """Schema n → a pure function from a document of schema n to one of n + 1. Never remove one."""
 
+_DAMAGE = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
 _START_ANEW = "restore it from a copy, or delete the machine and start a new one"
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
@@ -55,11 +56,18 @@ def encode(checkpoint: Checkpoint, *, sealed: bool = False, limit: int = LIMIT_B
 
 
 def decode(raw: bytes, *, upgrades: Upgrades = UPGRADES, schema: int = SCHEMA) -> Record:
-    """Read bytes that anybody may have written.
+    """Read bytes that anybody may have written, whatever they hold.
 
     Raises:
         CheckpointCorrupt: cut short, edited, no checkpoint, or of a schema without an upgrade.
     """
+    try:
+        return _decode(raw, upgrades, schema)
+    except _DAMAGE as error:  # numbers that JSON does not have, values that no field can hold, …
+        raise CheckpointCorrupt(f"the checkpoint is damaged ({error})", hint=_START_ANEW) from error
+
+
+def _decode(raw: bytes, upgrades: Upgrades, schema: int) -> Record:
     document = _parse(raw)
     version = _schema_of(document)
     if version > schema:
@@ -128,12 +136,11 @@ def _record(document: Document) -> Record:
         epoch=document["epoch"],
         writer=document["writer"],
         software=document["software"],
-        created_at=datetime.fromisoformat(document["created_at"]),
-        updated_at=datetime.fromisoformat(document["updated_at"]),
+        created_at=_moment(document["created_at"]),
+        updated_at=_moment(document["updated_at"]),
         data=document["data"],
         path=tuple(
-            Move(move["state"], move["trigger"], datetime.fromisoformat(move["at"]))
-            for move in document["path"]
+            Move(move["state"], move["trigger"], _moment(move["at"])) for move in document["path"]
         ),
         outbox=tuple(Delivery(**due) for due in document["outbox"]),
         failures=tuple(HookFailure(**each) for each in document["failures"]),
@@ -173,6 +180,10 @@ def _upgraded(document: Document, upgrades: Upgrades, schema: int) -> Document:
 
 def _time(at: datetime) -> str:
     return at.astimezone(UTC).isoformat()
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def _plain(value: Json) -> Json:

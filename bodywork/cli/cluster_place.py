@@ -17,7 +17,7 @@ from bodywork.cluster.objects import ClusterObjects
 from bodywork.cluster.settings import with_image
 from bodywork.errors import NotFound, UsageError
 from bodywork.model.names import Namespace, RunName, problem_with_label
-from bodywork.model.pods import own_job
+from bodywork.model.pods import is_pod_of_job, own_job
 from bodywork.workflow.context import LOG
 from bodywork.workflow.lifecycle import step_of
 from bodywork.workflow.record import parse_progress
@@ -198,7 +198,7 @@ def was_replaced(
     job = own_job(environment)
     if not job:
         return False
-    return holder.host.startswith(f"{job}-") and holder.host != (host or os.uname().nodename)
+    return is_pod_of_job(holder.host, job) and holder.host != (host or os.uname().nodename)
 
 
 class Outage:

@@ -7,6 +7,7 @@ import click
 from bodywork.cli import advice
 from bodywork.cli.cluster_place import KubernetesPlace
 from bodywork.cli.exits import tell
+from bodywork.cli.standard_streams import reader_is_gone
 from bodywork.cluster.client import Client
 from bodywork.cluster.cron_logs import TickLogs, Waiting
 from bodywork.cluster.cronjobs import CronJobs
@@ -26,6 +27,8 @@ def show_log(client: Client, namespace: Namespace, job: str, *, follow: bool) ->
             tell(f"pod {pod} ended; pod {told.pod} went on with the run", label="note")
         pod = told.pod
         click.echo(told.text)
+        if reader_is_gone():
+            return
 
 
 def tell_schedule(place: KubernetesPlace, home: Namespace, name: str, job: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from bodywork import errors as ours
+from bodywork.cli.standard_streams import finish_stdout, open_standard_streams
 from statemachine import errors as machine
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def tell(message: str, *hints: str, label: str = "error") -> None:
     lines = [f"{label}: {message}", *(f"hint: {hint}" for hint in hints if hint)]
     try:
         click.echo("\n".join(lines), err=True)
-    except OSError:
+    except (OSError, ValueError):
         return  # nobody is listening
 
 
@@ -80,31 +81,44 @@ def report_after_end(error: BaseException) -> None:
 
 def run_and_exit(program: click.Command) -> NoReturn:
     """Run the command line and end the process."""
+    open_standard_streams()
     code = run(program, sys.argv[1:])
-    try:
-        sys.stdout.flush()
-    except (OSError, ValueError):  # the reader is gone, the disk is full, or stdout is closed
-        _listen_no_more()
+    finish_stdout()
     sys.exit(code)
 
 
 def run(program: click.Command, arguments: "Sequence[str]") -> int:
-    """Run the command line and return its exit code; whatever is raised is told, not passed on."""
+    """Run the command line and return its exit code; whatever is raised is told, not passed on.
+
+    Success is only what a command itself calls its end: no exception stands for it, of whatever
+    kind. A reader of stdout that has gone raises nothing (`standard_streams`).
+    """
     try:
         result = program.main(list(arguments), prog_name="bodywork", standalone_mode=False)
+        sys.stdout.flush()  # what a command shows is its work: it has to arrive
         return result if isinstance(result, int) else SUCCESS
     except Ended as ended:
         return ended.code
     except click.ClickException as error:
         return _refuse(error)
-    except (click.Abort, KeyboardInterrupt):
+    except BaseException as error:
+        return _explain_any(_before_click(error))
+
+
+def _before_click(error: BaseException) -> BaseException:
+    """Return what was raised before click put an exception of its own in its place."""
+    if isinstance(error, click.Abort) and isinstance(error.__cause__, EOFError):
+        return error.__cause__
+    if isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError):
+        return error.__context__
+    return error
+
+
+def _explain_any(error: BaseException) -> int:
+    if isinstance(error, (click.Abort, KeyboardInterrupt)):
         tell("interrupted", label="note")
         return KEYBOARD
-    except (BrokenPipeError, SystemExit):  # click makes the one into the other
-        _listen_no_more()
-        return SUCCESS  # `| head` has what it wanted
-    except (Exception, machine.Interrupted) as error:
-        return _explain(error)
+    return _explain(error)
 
 
 def _refuse(error: click.ClickException) -> int:
@@ -167,9 +181,3 @@ def _write_traceback(error: BaseException) -> str:
             return file.name
     except OSError:
         return ""
-
-
-def _listen_no_more() -> None:
-    """Point stdout nowhere, so that the interpreter's own flush at the end finds a listener."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())

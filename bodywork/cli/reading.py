@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from bodywork.cli.exits import tell
 from bodywork.cli.following import LogFrame, write_log
 from bodywork.cli.paper import Paper, PlainPaper
+from bodywork.cli.standard_streams import reader_is_gone
 from bodywork.cli.wiring import Place, load_run
 from bodywork.errors import NotFound, UsageError
 from bodywork.model.names import RunName, StageName
@@ -59,7 +60,7 @@ class Reading:
             for each in fresh:
                 write_log(self._paper, self._frame, each, self._lines(each, tail))
                 shown.add(each)
-            if not self._follow or (ended and not fresh):
+            if not self._follow or (ended and not fresh) or reader_is_gone():
                 return
             if not fresh:
                 self._sleep(LOOK_SECONDS)
@@ -70,6 +71,8 @@ class Reading:
         for line in self._read(attempt, tail):
             empty = False
             yield line
+            if reader_is_gone():
+                return
         if empty:
             number = f" (attempt {attempt.attempt})" if attempt.attempt > 1 else ""
             why = _why_empty(self._progress(attempt.run), attempt)

@@ -10,6 +10,7 @@ import click
 
 from bodywork.cli.screen import Room, screen_room
 from bodywork.cli.signals import stop_on_signals
+from bodywork.cli.standard_streams import reader_is_gone
 from statemachine.errors import Interrupted
 
 LOOK_SECONDS = 0.5
@@ -42,7 +43,7 @@ def watch(view: Renewed, sleep: Callable[[float], None] = time.sleep) -> None:
             if (text := view.render()) != shown:
                 click.echo(text)
                 shown = text
-            if view.ended:
+            if view.ended or reader_is_gone():
                 return
             sleep(LOOK_SECONDS)
     except KeyboardInterrupt:
@@ -59,7 +60,8 @@ def watch_on_screen(view: Renewed, sleep: Callable[[float], None] = time.sleep) 
                 view.look()
                 _draw(view)
                 drawn = True
-                if view.ended or stop():  # a library may have swallowed the exception
+                # stop(): a library may have swallowed the exception
+                if view.ended or reader_is_gone() or stop():
                     break
                 sleep(LOOK_SECONDS)
     except Interrupted:

@@ -218,13 +218,14 @@ def checkpoints(
     store: "CheckpointStore", unreadable: Callable[[str], None] = lambda _: None
 ) -> Iterator["Checkpoint"]:
     """Yield the readable checkpoints of a store; `unreadable` is told of each of the others."""
-    from statemachine.store import Stored, load_all
+    from bodywork.workflow.record import load_records
+    from statemachine.errors import CheckpointCorrupt
 
-    for each in load_all(store):
-        if isinstance(each, Stored):
-            yield each.checkpoint
-        else:
+    for each in load_records(store):
+        if isinstance(each, CheckpointCorrupt):
             unreadable(each.message)
+        else:
+            yield each
 
 
 def resolve_run(place: Place, run: str) -> str:

@@ -112,8 +112,9 @@ class Git:
         """
         with self._started(arguments, subprocess.DEVNULL, subprocess.PIPE) as process:
             if process.stdin:
-                process.stdin.write(given)
-                process.stdin.close()
+                with contextlib.suppress(BrokenPipeError):  # it ended first: its code tells
+                    process.stdin.write(given)
+                    process.stdin.close()
             written = b"".join(_read_chunks(process, self._deadline))
             code = process.wait()
         return written if code == 0 else b""

@@ -4,6 +4,7 @@ The parts that set them and the parts that read them (the cluster's manifests, G
 controller) import them from here.
 """
 
+import re
 from collections.abc import Mapping
 
 SSH_KEY_SECRET = "ssh-github-private-key"  # noqa: S105  (a name)
@@ -29,3 +30,18 @@ def is_pod(environment: Mapping[str, str]) -> bool:
 def own_job(environment: Mapping[str, str]) -> str:
     """Return the Job that such a process is the controller of; "" outside of a schedule's pod."""
     return environment.get("BODYWORK_RUN", "") if is_pod(environment) else ""
+
+
+_GENERATED_BASE = 58
+"""What Kubernetes keeps of the front of a generated name, to which it adds five characters."""
+_GENERATED_END = re.compile(r"[a-z0-9]{5}")
+
+
+def is_pod_of_job(pod: str, job: str) -> bool:
+    """Say whether a pod of that name was made for the Job, and not for one whose name goes on.
+
+    The Job controller calls its pods `JOB-xxxxx`, of a long name only the front.
+    https://github.com/kubernetes/kubernetes/blob/master/staging/src/k8s.io/apiserver/pkg/storage/names/generate.go
+    """
+    base = f"{job}-"[:_GENERATED_BASE]
+    return pod.startswith(base) and bool(_GENERATED_END.fullmatch(pod[len(base) :]))

@@ -18,7 +18,10 @@ from bodywork.errors import EngineError
 from bodywork.snapshot.limits import LIMIT_BYTES, UNPACKED_LIMIT_BYTES, leads_out
 
 _SINGLE_READ = 1 << 20
-_UNREADABLE = (tarfile.TarError, zlib.error, OSError, EOFError, ValueError, OverflowError)
+_UNREADABLE = (
+    *(tarfile.TarError, zlib.error, OSError, EOFError, ValueError, OverflowError),
+    *(RecursionError, LookupError, TypeError, AttributeError),  # of tarfile, over odd headers
+)
 
 
 class SnapshotDamaged(EngineError):
@@ -37,8 +40,11 @@ def unpack(chunks: Iterable[bytes], digest: str, target: Path) -> None:
     raw = _checked(chunks, digest)
     try:
         target.mkdir(mode=0o700)
+        laid_out = 0
         with tarfile.open(fileobj=_Bounded(raw), mode="r:", encoding="utf-8") as archive:
             while (member := archive.next()) is not None:
+                laid_out += max(0, member.size)
+                _check_total(laid_out)  # whatever a header makes of few bytes
                 _lay_out(archive, member, target)
                 archive.members.clear()  # type: ignore[attr-defined]  # it would remember each file
     except _UNREADABLE as error:
@@ -79,18 +85,23 @@ class _Bounded(gzip.GzipFile):
     def read(self, size: int | None = -1) -> bytes:
         if size is None or not 0 <= size <= _SINGLE_READ:
             raise SnapshotDamaged("the snapshot of the project has a header that is too large")
-        self._check(self.tell() + size)
+        _check_total(self.tell() + size)
         return super().read(size)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._check(offset)  # tarfile only ever counts from the beginning
+        if whence != io.SEEK_SET:  # `tell`; tarfile only ever counts from the beginning
+            return super().seek(offset, whence)
+        _check_total(offset)
+        if offset < self.tell():  # a size below zero: it would be read without end
+            raise SnapshotDamaged("the snapshot of the project has a header that leads back")
         return super().seek(offset, whence)
 
-    def _check(self, position: int) -> None:
-        if position > UNPACKED_LIMIT_BYTES:
-            raise SnapshotDamaged(
-                f"the snapshot of the project unpacks to more than {UNPACKED_LIMIT_BYTES >> 20} MiB"
-            )
+
+def _check_total(size: int) -> None:
+    if size > UNPACKED_LIMIT_BYTES:
+        raise SnapshotDamaged(
+            f"the snapshot of the project unpacks to more than {UNPACKED_LIMIT_BYTES >> 20} MiB"
+        )
 
 
 def _lay_out(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
@@ -100,7 +111,7 @@ def _lay_out(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) ->
         path.mkdir(mode=0o755)
     elif member.issym() and not leads_out(member.name, member.linkname):
         path.symlink_to(member.linkname)
-    elif member.type == tarfile.REGTYPE and (content := archive.extractfile(member)) is not None:
+    elif _is_plain(member) and (content := archive.extractfile(member)) is not None:
         mode = 0o755 if member.mode & stat.S_IXUSR else 0o644
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         with open(os.open(path, flags, mode), "wb") as file:
@@ -109,6 +120,11 @@ def _lay_out(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) ->
         raise SnapshotDamaged(
             f"the snapshot of the project has what no checkout has: {member.name}"
         )
+
+
+def _is_plain(member: tarfile.TarInfo) -> bool:
+    """Say whether it is a file whose bytes are all in the archive: a sparse one has fewer."""
+    return member.type == tarfile.REGTYPE and member.size >= 0 and not member.issparse()
 
 
 def _place(name: str, target: Path) -> Path:

@@ -6,6 +6,7 @@ a stage has secrets, that is told not to happen, and this module writes the mess
 https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/
 """
 
+import contextlib
 import os
 import sys
 import threading
@@ -47,7 +48,8 @@ class Recorder:
         with pipe:
             while chunk := os.read(pipe.fileno(), _CHUNK):
                 self._end = (self._end + chunk)[-KEPT_BYTES:]
-                _write_all(sys.stdout.fileno(), chunk)
+                with contextlib.suppress(OSError):  # nobody reads it: the script goes on
+                    _write_all(sys.stdout.fileno(), chunk)
 
 
 def masked(text: str, secrets: Iterable[str]) -> str:

@@ -18,7 +18,7 @@ from bodywork.workflow.context import LOG, Context
 from bodywork.workflow.handlers import handler_of
 from bodywork.workflow.plan import Earlier
 from bodywork.workflow.progress import Progress, Request
-from bodywork.workflow.record import parse_progress, render_progress, steps_in
+from bodywork.workflow.record import load_records, parse_progress, render_progress, steps_in
 from statemachine.checkpoint import Checkpoint, Data
 from statemachine.definition import Definition
 from statemachine.errors import StateMachineError
@@ -27,7 +27,7 @@ from statemachine.ownership import Holder, Ownership
 from statemachine.retries import DEFAULT, RetryPolicy
 from statemachine.runner import Runner
 from statemachine.scheduling import THREADS, Scheduler
-from statemachine.store import CheckpointStore, Stored, load_all
+from statemachine.store import CheckpointStore, Stored
 
 READABLE_LENGTH = 30
 HISTORY = 10
@@ -136,9 +136,9 @@ class Controller:
 
     def checkpoints(self) -> Iterator[Checkpoint]:
         """Yield the readable checkpoints of the namespace."""
-        for each in load_all(self._store):
-            if isinstance(each, Stored):
-                yield each.checkpoint
+        for each in load_records(self._store):
+            if isinstance(each, Checkpoint):
+                yield each
             else:
                 LOG.debug("%s", each)
 

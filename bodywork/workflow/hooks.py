@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from bodywork.errors import UsageError
+from statemachine.errors import Interrupted
 from statemachine.hooks import Hook, HookFunction, Hooks
 
 GROUP = "bodywork.hooks"
@@ -81,6 +82,13 @@ def _imported(reference: str) -> HookFunction:
         raise UsageError(
             f"--hook {reference}: {error}",
             hint="the module must be importable from here: install it, or run in its folder",
+        ) from error
+    except (KeyboardInterrupt, Interrupted):
+        raise
+    except BaseException as error:  # the module's own code: it cannot end the controller
+        raise UsageError(
+            f"--hook {reference}: the module cannot be imported: {type(error).__name__}: {error}",
+            hint="the error is of the module's own code, which runs when it is imported",
         ) from error
     if not callable(found):
         raise UsageError(f"--hook {reference}: is no function")

@@ -3,7 +3,7 @@
 The form is versioned by the checkpoint's schema; `tests/golden` holds every form ever written.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
 from datetime import datetime
 from typing import Any, cast
@@ -13,7 +13,9 @@ from bodywork.model.run import ServiceVersion
 from bodywork.model.stage import Batch, SecretVariable, Service, Stage
 from bodywork.model.workflow import Workflow
 from bodywork.workflow.progress import Attempt, Progress, Request, StageProgress, Verdict
-from statemachine.checkpoint import Data
+from statemachine.checkpoint import Checkpoint, Data
+from statemachine.errors import CheckpointCorrupt
+from statemachine.store import CheckpointStore, load_all
 
 
 def render_progress(progress: Progress) -> Data:
@@ -39,9 +41,34 @@ def parse_progress(data: Data) -> Progress:
     """Return the progress that a checkpoint's data stands for.
 
     Raises:
-        KeyError, TypeError, ValueError: the data is not of this form (the checkpoint's checksum
-            was right, so it was written by another program).
+        CheckpointCorrupt: the data is not of this form (the checkpoint's checksum was right, so it
+            was written by another program).
     """
+    try:
+        return _parse_progress(data)
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise CheckpointCorrupt(
+            f"the record is of no form that this program knows ({type(error).__name__}: {error})",
+            hint="go on with the program that wrote it, or delete the record",
+        ) from error
+
+
+def load_records(store: CheckpointStore) -> Iterator[Checkpoint | CheckpointCorrupt]:
+    """Yield the checkpoint of each run of a store, or why it cannot be read: no damage of one
+    record keeps the others from being read."""
+    for each in load_all(store):
+        if isinstance(each, CheckpointCorrupt):
+            yield each
+            continue
+        try:
+            parse_progress(each.checkpoint.data)
+        except CheckpointCorrupt as error:
+            yield CheckpointCorrupt(f"run {each.checkpoint.id}: {error.message}", hint=error.hint)
+        else:
+            yield each.checkpoint
+
+
+def _parse_progress(data: Data) -> Progress:
     raw = cast(Mapping[str, Any], data)
     workflow = raw.get("workflow")
     verdict = raw.get("verdict")

@@ -205,7 +205,7 @@ def _checkpoint_in(found: Object) -> Checkpoint:
             f"the ConfigMap {name} holds no {CHECKPOINT}",
             hint=f"restore it from a copy, or remove it: kubectl delete configmap {name}",
         )
-    checkpoint = decode(text.encode("utf-8")).checkpoint
+    checkpoint = decode(text.encode("utf-8", "surrogatepass")).checkpoint
     if checkpoint.id != name:
         raise CheckpointCorrupt(f"the ConfigMap {name} holds the record of {checkpoint.id}")
     return checkpoint

@@ -222,6 +222,6 @@ def _foreign_head(folder: Path, raw: bytes, version: str) -> Head:
     try:
         document = json.loads(raw)
         return Head(version, int(document["epoch"]), bool(document["sealed"]))
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         record = _decoded(folder, raw)  # says precisely what is wrong
         return Head(version, record.checkpoint.epoch, record.sealed)

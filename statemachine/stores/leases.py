@@ -40,7 +40,7 @@ class FileLeaseStore:
                 software=str(told["software"]),
                 process=str(told.get("process", "")),
             )
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return None  # a lease that cannot be read protects nobody
 
     def write(self, machine_id: str, holder: Holder) -> None:

@@ -200,3 +200,23 @@ def test_writing_and_recalling_load_no_marshmallow() -> None:
         "assert 'marshmallow' in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["NaN", "Infinity", "-Infinity", "1e999", "9" * 5000, "1" + "0" * 400, '"\\ud800"', "[" * 900],
+)
+@pytest.mark.parametrize(
+    "field", ["sequence", "epoch", "created_at", "updated_at", "state", "data"]
+)
+def test_values_that_no_record_has_are_damage(field: str, value: str) -> None:
+    document = json.loads(encode(sample()))
+    text = json.dumps({**document, field: "@"}).replace('"@"', value)
+    with pytest.raises(CheckpointCorrupt):
+        decode(text.encode("utf-8", "surrogatepass"))
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+23:00", "9999-12-31T23:59:59-23:00"])
+def test_a_time_that_utc_does_not_have_is_damage(moment: str) -> None:
+    with pytest.raises(CheckpointCorrupt):
+        decode(edited(created_at=moment))

@@ -4,6 +4,7 @@ import pytest
 
 from bodywork.cli.cluster_place import Outage, was_replaced
 from bodywork.cluster.errors import Unavailable
+from bodywork.model.pods import is_pod_of_job
 from statemachine.ownership import Holder
 
 POD = {"BODYWORK_RUN": "shop-29389821", "KUBERNETES_SERVICE_HOST": "10.96.0.1"}
@@ -15,6 +16,12 @@ POD = {"BODYWORK_RUN": "shop-29389821", "KUBERNETES_SERVICE_HOST": "10.96.0.1"}
         ("shop-29389821-abcde", POD, True),
         ("shop-29389821-fghij", POD, False),  # ourselves
         ("shop-29389822-abcde", POD, False),  # of another tick
+        ("shop-29389821-test-abcde", POD, False),  # of a Job whose name begins like ours
+        ("shop-29389821-abcdef", POD, False),
+        ("shop-29389821-abcd", POD, False),
+        ("shop-29389821-", POD, False),
+        ("shop-29389821", POD, False),
+        ("shop-293898211-abcde", POD, False),
         ("adas-laptop", POD, False),
         ("shop-29389821-abcde", {"BODYWORK_RUN": "shop-29389821"}, False),  # we are in no pod
         ("shop-29389821-abcde", {"KUBERNETES_SERVICE_HOST": "10.96.0.1"}, False),
@@ -38,3 +45,10 @@ def test_an_outage_is_told_when_it_lasts_and_not_at_each_try(
     told = [record.getMessage() for record in caplog.records]
     assert len(told) == 2  # at 0.5 s and, a minute later, at 70 s
     assert told[0].startswith("the cluster at https://c cannot be reached; trying again for up to")
+
+
+@pytest.mark.parametrize("length", [1, 52, 56, 57, 58, 63])
+def test_a_pod_is_known_by_its_jobs_whole_name_as_far_as_kubernetes_keeps_it(length: int) -> None:
+    job = "n" * length
+    assert is_pod_of_job(f"{job}-"[:58] + "b2c4d", job)
+    assert not is_pod_of_job(f"{job}-test-"[:58] + "b2c4d", job) or length >= 57
