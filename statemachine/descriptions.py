@@ -14,7 +14,7 @@ LONGEST = 200
 MASK = "***"
 _SHORTEST_VALUE = 8
 _END = r"\s'\",;)>\]}"
-_ADDRESS = re.compile(rf"([a-zA-Z][a-zA-Z0-9+.-]*://)(?:[^\s/@]*@)?([^/?#{_END}]+)[^{_END}]*")
+_ADDRESS = re.compile(rf"([a-zA-Z][a-zA-Z0-9+.-]*://)(?:\S*@)?([^/?#{_END}]+)[^{_END}]*")
 _PATH = re.compile(rf"(?<=url: )[^{_END}]+")
 _NAMED = re.compile(
     r"(?i)((?:token|secret|pass\w*|pwd|key|auth\w*|credentials?|sig\w*|bearer|basic)"

@@ -8,9 +8,10 @@ import os
 from dataclasses import dataclass, replace
 
 from bodywork.cli import advice
-from bodywork.cli.wiring import LATEST, Place, checkpoints, load_run, redacted
+from bodywork.cli.wiring import LATEST, Place, checkpoints, load_run
 from bodywork.errors import RunNotFound, UsageError
 from bodywork.model.names import GIVEN_LENGTH, RunName, problem_with_label, retry_name
+from bodywork.model.redaction import MASK, redact_address
 from bodywork.workflow import lifecycle
 from bodywork.workflow.progress import Progress, Request
 from bodywork.workflow.record import parse_progress
@@ -172,7 +173,7 @@ def _choose_named(place: Place, order: Order) -> Choice:
     last = load_run(place, names[number])
     progress = parse_progress(last.data)
     of = (progress.request.repository, progress.request.reference)
-    if of != (redacted(order.git_repo_url), order.git_repo_branch):
+    if of != (redact_address(order.git_repo_url), order.git_repo_branch):
         raise UsageError(
             f"run {last.id} is of {' '.join(of)}", hint="give the new run another name"
         )
@@ -182,7 +183,7 @@ def _choose_named(place: Place, order: Order) -> Choice:
 
 
 def _choose_new(place: Place, order: Order) -> Choice:
-    shown = redacted(order.git_repo_url)
+    shown = redact_address(order.git_repo_url)
     request = Request(place.namespace, shown, order.git_repo_branch, order.commit, hooks=order.hook)
     fresh = Choice(None, request, name=order.name)
     if not order.on_unfinished:
@@ -198,7 +199,7 @@ def _choose_new(place: Place, order: Order) -> Choice:
 def _find(place: Place, order: Order) -> Checkpoint:
     if order.run:
         return load_run(place, order.run)
-    shown = redacted(order.git_repo_url)
+    shown = redact_address(order.git_repo_url)
     found = list(checkpoints(place.store))
     try:
         return select_run(found, repository=shown, reference=order.git_repo_branch)
@@ -210,14 +211,14 @@ def _find(place: Place, order: Order) -> Checkpoint:
 def _hint_to_begin(place: Place, order: Order, last: Checkpoint | None) -> str:
     """Return how the last run ended, and the command that begins a new one."""
     request = parse_progress(last.data).request if last else None
-    where = (order.git_repo_url, order.git_repo_branch)
+    where = (redact_address(order.git_repo_url), order.git_repo_branch)
     if request:
         where = (request.repository, request.reference)
-    words = ["GIT_REPO_URL" if "***" in where[0] else where[0], where[1]]
+    words = ["GIT_REPO_URL" if MASK in where[0] else where[0], where[1]]
     words = [word or name for word, name in zip(words, _ARGUMENTS, strict=True)]
     begin = advice.command(place, "workflow", *words)
     if last is None:
-        of = f" of {order.git_repo_branch or order.git_repo_url}" if any(where) else ""
+        of = f" of {order.git_repo_branch or where[0]}" if any(where) else ""
         return f"there is no run{of} yet; begin one: {begin}"
     ended = "succeeded" if last.state == lifecycle.SUCCEEDED else f"was {last.state}"
     return f"the last run, {last.id}, {ended}; a new one: {begin}"

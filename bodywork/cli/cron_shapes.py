@@ -14,6 +14,7 @@ from bodywork.cluster.time_zones import find_zone
 from bodywork.errors import UsageError
 from bodywork.git.reference import check_reference
 from bodywork.git.repository import parse_repository
+from bodywork.model.redaction import redact_address
 
 SCHEMA = 1
 NEXT = 3
@@ -119,7 +120,7 @@ def render_cronjob(found: CronJobStatus, form: str, now: datetime) -> str:
             "not ended" if found.waits_for else "at work": ", ".join(found.active),
             "waits for": found.waits_for,
             "hint": found.hint,
-            "repository": cronjob.repository,
+            "repository": redact_address(cronjob.repository),
             "branch": cronjob.reference,
             "retries": str(cronjob.retries),
             "on unfinished": cronjob.on_unfinished,
@@ -136,12 +137,12 @@ def _cells(found: CronJobStatus, now: datetime) -> Iterator[str]:
     yield cronjob.time_zone
     yield _time(found.last)
     yield "suspended" if cronjob.suspended else _time(times[0] if times else None)
-    yield cronjob.repository
+    yield redact_address(cronjob.repository)
     yield cronjob.reference
 
 
 def _document(found: CronJobStatus, now: datetime) -> dict[str, Any]:
-    document = asdict(found.cronjob)
+    document = asdict(found.cronjob) | {"repository": redact_address(found.cronjob.repository)}
     more = {"last": found.last, "next": next_times(found.cronjob, now), "active": found.active}
     waits = {"waits_for": found.waits_for, "hint": found.hint}
     return {**document, **_plain(more), **waits}

@@ -11,6 +11,7 @@ import click
 
 from bodywork import errors as ours
 from bodywork.cli.standard_streams import finish_stdout, open_standard_streams
+from bodywork.model.redaction import redact
 from statemachine import errors as machine
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def tell(message: str, *hints: str, label: str = "error") -> None:
     """Write a message and its hints to stderr, each on one line (or as many as it brings)."""
     lines = [f"{label}: {message}", *(f"hint: {hint}" for hint in hints if hint)]
     try:
-        click.echo("\n".join(lines), err=True)
+        click.echo(redact("\n".join(lines)), err=True)
     except (OSError, ValueError):
         return  # nobody is listening
 

@@ -7,6 +7,7 @@ import logging
 import textwrap
 
 from bodywork.cli.paper import Paper
+from bodywork.model.redaction import redact
 
 FORM = "%(asctime)s - %(levelname)s - %(name)s - %(message)s"
 SHORT_FORM = "%(asctime)s %(levelname)s %(message)s"
@@ -23,7 +24,10 @@ class PaperHandler(logging.Handler):
         self.setFormatter(logging.Formatter(FORM))
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the record's text, in the form that the paper has room for."""
+        """Return the record's text, in the form that the paper has room for; no password in it."""
+        return redact(self._form(record))
+
+    def _form(self, record: logging.LogRecord) -> str:
         columns = self._paper.columns
         if columns is None or columns >= WIDE_COLUMNS:
             return super().format(record)

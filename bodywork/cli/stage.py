@@ -63,10 +63,11 @@ def stage(
     import sys
     from functools import partial
 
-    from bodywork.cli.wiring import open_source, redacted
+    from bodywork.cli.wiring import open_source
+    from bodywork.model.redaction import redact_address
     from bodywork.stage import StageOrder, UnpackedSource, run_stage
 
-    shown = redacted(git_repo_url)
+    shown = redact_address(git_repo_url)
     order = StageOrder(git_repo_url, shown, git_repo_branch, commit, stage_name)
 
     def say(line: str) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from bodywork.errors import EngineError, RunNotFound, UsageError
 from bodywork.model.names import Namespace, problem_with_label
+from bodywork.model.redaction import redact_address
 
 if TYPE_CHECKING:
     from bodywork.cluster.cronjobs import CronJobs
@@ -162,7 +163,7 @@ class ProjectSource:
     def __init__(self, inner: "Source", repository: str = "") -> None:
         self._inner = inner
         self._repository = repository
-        self._shown = redacted(repository)
+        self._shown = redact_address(repository)
 
     @contextmanager
     def checkout(
@@ -186,15 +187,6 @@ def open_source(credentials: str = "") -> "Source":
     from bodywork.git import GitSource
 
     return ProjectSource(GitSource(), credentials)
-
-
-def redacted(repository: str) -> str:
-    """Return the repository's address without what is secret in it."""
-    if "@" not in repository:
-        return repository
-    from bodywork.git.repository import redact
-
-    return redact(repository)
 
 
 def read_project(checkout: "Checkout") -> "Workflow":

@@ -13,6 +13,7 @@ from typing import Any
 
 from bodywork.cluster import labels
 from bodywork.cluster.manifests import CONTAINER
+from bodywork.model.redaction import redact
 from bodywork.model.run import Observation, Phase
 
 Found = Mapping[str, Any]
@@ -182,7 +183,7 @@ def describe_end(pod: Found, terminated: Found) -> str:
 def tail_of(terminated: Found) -> tuple[str, ...]:
     """Return the last lines of the log that the container's status kept."""
     lines = str(terminated.get("message") or "").splitlines()[-TAIL_LINES:]
-    return tuple(line[:TAIL_COLUMNS] for line in lines)
+    return tuple(redact(line)[:TAIL_COLUMNS] for line in lines)
 
 
 def owned_by(pods: Iterable[Found], uid: str) -> list[Found]:
@@ -202,7 +203,7 @@ def moment(text: str | None) -> datetime | None:
 
 def one_line(text: str) -> str:
     """Return a message without line breaks, at most a paragraph of it."""
-    return " ".join(str(text).split())[:400]
+    return redact(" ".join(str(text).split()))[:400]
 
 
 def _judge_pods(job: Found, pods: Sequence[Found]) -> Observation:

@@ -11,10 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from bodywork.config.files import Fault, find_fault, read_text
-from bodywork.config.hostile import hide_credentials, shorten
+from bodywork.config.hostile import shorten
 from bodywork.config.ini import MOST_PROBLEMS
 from bodywork.config.specifiers import problem_with_requirement
 from bodywork.errors import Problem
+from bodywork.model.redaction import redact
 
 FILE = "requirements.txt"
 LONGEST_LINE = 8192
@@ -52,7 +53,7 @@ def _check_line(root: Path, stage: str, line: str) -> tuple[str, str]:
     if len(line) > LONGEST_LINE:
         return f"the line has {len(line)} characters", "write one requirement a line"
     if line.startswith("-"):
-        return _check_option(root, stage, hide_credentials(line))
+        return _check_option(root, stage, redact(line))
     return problem_with_requirement(line)
 
 

@@ -7,7 +7,8 @@ the text is somebody else's; runs of blanks are made single ones first.
 
 import re
 
-from bodywork.config.hostile import hide_credentials, shorten
+from bodywork.config.hostile import shorten
+from bodywork.model.redaction import redact
 
 HINT = "write one requirement a line, such as pandas==2.2.3"
 _NAME = r"[A-Za-z0-9](?:[-_.A-Za-z0-9]*[A-Za-z0-9])?"
@@ -39,7 +40,7 @@ _OPERATORS = ("===", "==", "~=", "!=", "<=", ">=", "<", ">", "in", "not in")
 
 def problem_with_requirement(text: str) -> tuple[str, str]:
     """Return what is wrong with a requirement and what to do, or two empty strings."""
-    line = hide_credentials(" ".join(text.split()))
+    line = redact(" ".join(text.split()))
     begins = _OPTION_BEGINS.search(line)
     body = line[: begins.start()] if begins else line
     if begins and not _OPTIONS.match(line, begins.start()):

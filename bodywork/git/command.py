@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bodywork.errors import SourceError
-from bodywork.git.repository import redact
+from bodywork.model.redaction import redact
 
 LOG = logging.getLogger("bodywork.git")
 # Fixed answers to what a surrounding config could otherwise make git do in our name. The user's

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from bodywork.errors import SourceError
+from bodywork.model.redaction import MASK, redact_address
 
 Kind: TypeAlias = Literal["https", "ssh", "file"]
 
@@ -25,9 +26,6 @@ _AUTHORITY = r"(?:([^/]*)@)?(\[[0-9A-Fa-f:.%]+\]|[^/@:\[\]]*)(?::([0-9]*))?(/.*)
 _SCP = r"(?:([^@:/]+)@)?(\[[0-9A-Fa-f:.]+\]|[^:/@\[\]]+):(?!/?:)(.+)\Z"
 _HOST = r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?\Z"
 _USER = r"[A-Za-z0-9_.][A-Za-z0-9_.+-]*\Z"
-_USERINFO = r"([A-Za-z][A-Za-z0-9+.-]*)://([^/\s]+)@"
-_UNCLEAR = r"[\s\x00-\x1f]"
-_ANY_USERINFO = r"(?is)(https?|ssh|git|ftps?|file):.*@"
 _HALF_SCHEME = r"(?i)(https?|ssh|file|git|ftps?):"
 _PERCENT = rb"%([0-9A-Fa-f]{2})"
 
@@ -67,7 +65,7 @@ def parse_repository(text: str) -> Repository:
     Raises:
         SourceError: it is no form that git is allowed to see.
     """
-    shown = _for_messages(text)
+    shown = redact_address(text)
     if not text.strip():
         raise SourceError("the Git repository is empty", hint=_FORMS)
     if re.search(_CONTROL, text):
@@ -90,33 +88,9 @@ def parse_repository(text: str) -> Repository:
     if match := re.match(_SCP, text):
         _check_ssh(match[1] or "", match[2], shown)
         _check_path(match[3], shown)
+        _check_at(match[3], shown)
         return Repository("ssh", text, text, host=match[2].strip("[]"))
     return _from_path(text)
-
-
-def redact(text: str) -> str:
-    """Return the text with the secrets in its URLs made unreadable.
-
-    In `https://` URLs that is all before the "@", since hosts take tokens as the user's name;
-    in `ssh://` URLs the user is no secret, a password would be.
-    """
-    return re.sub(_USERINFO, _redact_match, text)
-
-
-def _redact_match(match: re.Match[str]) -> str:
-    scheme, userinfo = match[1], match[2]
-    if scheme.lower() != "ssh":
-        return f"{scheme}://***@"
-    user, colon, _ = userinfo.partition(":")
-    return f"{scheme}://{user}{colon and ':***'}@"
-
-
-def _for_messages(text: str) -> str:
-    """Redact what may be no well-formed URL: then nobody knows where a password would end."""
-    match = re.match(_SCHEME, text)
-    if match and re.match(_AUTHORITY, match[2]) and not re.search(_UNCLEAR, text):
-        return redact(text)
-    return re.sub(_ANY_USERINFO, r"\1:***@", text)
 
 
 def _is_path(text: str) -> bool:
@@ -133,6 +107,7 @@ def _parse_url(scheme: str, rest: str, shown: str) -> Repository:
     if match is None or not (match[4] or "").strip("/"):
         raise SourceError(f"the Git repository {shown!r} is no complete URL", hint=_FORMS)
     userinfo, host, port, path = match[1], match[2], match[3], match[4]
+    _check_at(path, shown)
     netloc = host + (f":{port}" if port else "")
     if scheme == "ssh":
         _check_ssh(userinfo or "", host, shown)
@@ -142,7 +117,7 @@ def _parse_url(scheme: str, rest: str, shown: str) -> Repository:
     _check_host(host, shown)
     url = f"https://{netloc}{path}"
     user, password = _parse_credentials(userinfo or "", shown)
-    text = f"https://{'***@' if userinfo else ''}{netloc}{path}"
+    text = f"https://{f'{MASK}@' if userinfo else ''}{netloc}{path}"
     return Repository("https", url, text, f"https://{netloc}", user, password)
 
 
@@ -183,6 +158,16 @@ def _check_path(path: str, shown: str) -> None:
     # The path is an argument of git-upload-pack on the server: old servers take options there.
     if path.startswith("-"):
         raise SourceError(f"the path in the Git repository {shown!r} begins with '-'", hint=_FORMS)
+
+
+def _check_at(path: str, shown: str) -> None:
+    """Refuse what may be the rest of a password, which must not be taken for a path."""
+    if "@" in path:
+        raise SourceError(
+            f"the Git repository {shown!r} has an '@' in its path, or a '/' or ':' in its password",
+            hint="in a URL, write the characters : / @ of a password as %3A %2F %40, and the @ of "
+            "a path as %40",
+        )
 
 
 def _parse_credentials(userinfo: str, shown: str) -> tuple[str, str]:

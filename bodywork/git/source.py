@@ -11,7 +11,7 @@ from bodywork.git import reference as references
 from bodywork.git.command import Ended, Git, GitTimeout, build_environment
 from bodywork.git.folder import inspect_folder, list_references
 from bodywork.git.missing import explain_reference, explain_repository
-from bodywork.git.repository import parse_repository, redact
+from bodywork.git.repository import parse_repository
 from bodywork.git.rules import NO_REFERENCE, NO_REPOSITORY
 from bodywork.git.temporary import private_folder, remove_tree, temporary_root
 from bodywork.git.translate import (
@@ -25,6 +25,7 @@ from bodywork.git.translate import (
     translate_timeout,
 )
 from bodywork.git.transport import Transport, build_transport
+from bodywork.model.redaction import redact
 from bodywork.model.run import Checkout
 
 _WORK_TREE = "bodywork_project"

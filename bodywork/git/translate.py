@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 
 from bodywork.errors import SourceError
 from bodywork.git.pod import build_secret_command
-from bodywork.git.repository import Repository, redact
+from bodywork.git.repository import Repository
 from bodywork.git.rules import NO_COMMIT, RULES, Rule
 from bodywork.model.pods import SSH_KEY_VARIABLE, SSH_KNOWN_HOSTS_VARIABLE, is_pod
+from bodywork.model.redaction import redact
 
 # Git's last words beside the telling line, and what it says of its own way of working.
 _COMPANIONS = (

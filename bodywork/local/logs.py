@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bodywork.local import processes
 from bodywork.local.supervisor import files
+from bodywork.model.redaction import mask_values, redact
 from bodywork.model.run import LogLine
 
 TAIL_LINES = 20
@@ -40,14 +41,8 @@ def read_log(folder: Path, after: int, *, follow: bool) -> Iterator[LogLine]:
 def read_tail(folder: Path, secrets: Iterable[str] = ()) -> tuple[str, ...]:
     """Return the last lines, bounded, without the values of secrets."""
     last = deque(read_log(folder, 0, follow=False), maxlen=TAIL_LINES)
-    hidden = sorted((value for value in secrets if value), key=len, reverse=True)
-    found = []
-    for line in last:
-        text = line.text
-        for value in hidden:
-            text = text.replace(value, "***")
-        found.append(text[:TAIL_COLUMNS])
-    return tuple(found)
+    values = tuple(secrets)
+    return tuple(redact(mask_values(line.text, values))[:TAIL_COLUMNS] for line in last)
 
 
 def _parse(position: int, line: bytes) -> LogLine:

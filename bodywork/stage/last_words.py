@@ -10,15 +10,12 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
 TERMINATION_LOG = Path("/dev/termination-log")
 KEPT_BYTES = 4 << 10
 """As much as Kubernetes takes; no mask is longer than what it stands for."""
-MASK = "***"
-_SHORTEST = 4
 _CHUNK = 64 << 10
 _LAST_SECONDS = 1.0
 """How long output may still arrive when the script has ended: what it left running may hold on."""
@@ -50,18 +47,6 @@ class Recorder:
                 self._end = (self._end + chunk)[-KEPT_BYTES:]
                 with contextlib.suppress(OSError):  # nobody reads it: the script goes on
                     _write_all(sys.stdout.fileno(), chunk)
-
-
-def masked(text: str, secrets: Iterable[str]) -> str:
-    """Return the text without the secrets; a secret of several lines is looked for by line.
-
-    What has fewer than 4 characters is no secret, and would mask half of any text.
-    """
-    words = {line.strip() for secret in secrets for line in secret.splitlines()}
-    for word in sorted(words, key=len, reverse=True):
-        if len(word) >= _SHORTEST:
-            text = text.replace(word, MASK)
-    return text
 
 
 def write_message(text: str, place: Path) -> None:

@@ -13,10 +13,11 @@ from datetime import datetime
 from pathlib import Path
 
 from bodywork.errors import BodyworkError, UsageError
+from bodywork.model.redaction import mask_values
 from bodywork.model.stage import Stage
 from bodywork.ports import Source
 from bodywork.stage.install import find_python, has_requirements, install
-from bodywork.stage.last_words import TERMINATION_LOG, Recorder, masked, write_message
+from bodywork.stage.last_words import TERMINATION_LOG, Recorder, write_message
 from bodywork.stage.secrecy import hide_from_children, without_secrets
 from bodywork.stage.signals import Stopped, forwarded, signal_code
 
@@ -98,7 +99,7 @@ def run_stage(
             else:
                 recorder = Recorder()
                 if code := signals.run_script(command, folder, own, recorder.listen):
-                    write_message(masked(recorder.end(), secrets), message)
+                    write_message(mask_values(recorder.end(), secrets), message)
             return signal_code(-code) if code < 0 else code
     except BodyworkError as error:
         write_message(f"error: {error.message}", message)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
+from bodywork.model.redaction import redact_address
 from bodywork.model.run import ServiceVersion
 from bodywork.workflow import lifecycle
 from bodywork.workflow.progress import Attempt, Progress, StageProgress, Verdict
@@ -112,7 +113,7 @@ def run_status(checkpoint: Checkpoint, controller: ControllerStatus | None = Non
         run=progress.run,
         namespace=request.namespace,
         project=progress.workflow.project if progress.workflow else "",
-        repository=request.repository,
+        repository=redact_address(request.repository),
         reference=request.reference,
         commit=progress.commit,
         state=checkpoint.state,

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bodywork.errors import SourceError
 from bodywork.git import Repository, parse_repository
-from bodywork.git.repository import redact
+from bodywork.model.redaction import redact
 
 
 @pytest.mark.parametrize(

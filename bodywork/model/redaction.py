@@ -1,0 +1,116 @@
+"""What is secret in a text, made unreadable: the only place that decides so. Pure.
+
+Two things are: values of secrets, which are known, and the user and password of an address, which
+are recognised. Rather too much is hidden than too little, for a password may hold any character.
+
+Values of fewer than four characters are not looked for: `1` or `no` stand everywhere, and a log in
+which they are masked tells nobody anything, but what the value is.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+
+MASK = "***"
+SHORTEST_VALUE = 4
+
+# Patterns are texts: `re` compiles (and keeps) those that are needed, which costs at import else.
+_SCHEME = r"([A-Za-z][A-Za-z0-9+.-]*)://"
+_HALF_SCHEME = r"(?i)(https?|ssh|file|git|ftps?):/?"
+_PATH = r"\.{0,2}/|~|\.{1,2}\Z"
+_SCP = r"[^@:/\s]+@[^@:/\s]+:[^@]*\Z"
+_BEGUN = r"[^\s/:]*:(?!\d*(?:[/\s'\"]|\Z))"
+"""A colon that no port stands behind: a password has begun, and may have blanks in it."""
+
+
+def mask_values(text: str, values: Iterable[str]) -> str:
+    """Return the text without the values of secrets, also where a value stands in a URL or JSON.
+
+    A value of several lines is looked for by line, each without blanks at its ends.
+    """
+    words = {form for value in values for form in _forms(value)}
+    spans = sorted(span for word in words for span in _find_all(text, word))
+    done, position = [], 0
+    for start, end in spans:
+        if start >= position:
+            done += [text[position:start], MASK]
+        position = max(position, end)
+    return "".join([*done, text[position:]])
+
+
+def redact(text: str) -> str:
+    """Return the text with `***` for the users and passwords in its URLs.
+
+    The user of an `ssh://` URL stays, who is no secret; a password there would not.
+    """
+    done, position = [], 0
+    while "@" in text[position:] and (match := re.compile(_SCHEME).search(text, position)):
+        rest = text[match.end() :].partition("\n")[0]
+        end = _end_of_userinfo(match[1], rest)
+        done.append(text[position : match.end()] + (f"{MASK}@" if end else ""))
+        position = match.end() + end
+    return "".join([*done, text[position:]])
+
+
+def redact_address(text: str) -> str:
+    """Return what was given as a repository's address without the user and password in it.
+
+    It need not be a proper address: all is hidden that could be a password of one.
+    """
+    head, at, tail = text.rpartition("@")
+    if not at or re.match(_PATH, text) or re.match(_SCP, text):
+        return text
+    if match := re.match(_SCHEME, text):
+        head = head[match.end() :]
+        plain = _is_path(match[1], head) or (_is_ssh(match[1]) and not re.search("[:/@]", head))
+        return text if plain else f"{match[0]}{MASK}@{tail}"
+    if match := re.match(_HALF_SCHEME, text):
+        return f"{match[0]}{MASK}@{tail}"
+    return f"{MASK}@{tail}" if ":" in text else text
+
+
+def _forms(value: str) -> Iterator[str]:
+    """Yield how a value may be written: itself, by line, in a URL, in JSON and by Python."""
+    from urllib.parse import quote, quote_plus  # 20 ms, for those who have secrets
+
+    for part in {line.strip() for line in value.splitlines()}:
+        escaped = (json.dumps(part)[1:-1], repr(part)[1:-1])
+        for form in (part, quote(part, safe=""), quote(part), quote_plus(part), *escaped):
+            if len(part) >= SHORTEST_VALUE:
+                yield form
+
+
+def _find_all(text: str, word: str) -> Iterator[tuple[int, int]]:
+    start = text.find(word)
+    while start >= 0:
+        yield start, start + len(word)
+        start = text.find(word, start + 1)
+
+
+def _end_of_userinfo(scheme: str, rest: str) -> int:
+    """Return where a URL's user and password end, "@" included; 0 where it seems to have none.
+
+    `rest` is the line from behind `://`.
+    """
+    end = 0
+    for match in re.finditer("@", rest):
+        between = rest[end : match.start()]
+        if re.search(r"\s", between) and not re.match(_BEGUN, between):
+            break
+        end = match.end()
+    userinfo, host = rest[: max(0, end - 1)], rest.partition("/")[0]
+    if not end or _is_path(scheme, rest):
+        return 0
+    if _is_ssh(scheme) and not re.search("[:/@]", userinfo):
+        return 0
+    behind = re.split(r"[\s'\"]", rest[end:], maxsplit=1)[0]
+    names_version = "/" not in behind and not re.search("[:@]", host) and "://" not in userinfo
+    return 0 if "/" in userinfo and names_version else end
+
+
+def _is_path(scheme: str, rest: str) -> bool:
+    return scheme.lower() == "file" and rest.startswith("/")
+
+
+def _is_ssh(scheme: str) -> bool:
+    return scheme.lower() in ("ssh", "git+ssh")
