@@ -103,6 +103,10 @@ class SourceLost(EngineError):
     """The engine no longer holds the source of the run; it must be published again."""
 
 
+class NotClaimed(EngineError):
+    """The run that wants to change a service does not have the claim on it (any more)."""
+
+
 class EngineUnavailable(BodyworkError):
     """The engine does not answer; nothing is known about what it did."""
 

@@ -13,6 +13,8 @@ from typing import Protocol, TypeAlias
 from bodywork.model.names import Namespace, ProjectName, RunName, StageName
 from bodywork.model.run import (
     Checkout,
+    Claim,
+    HeldBy,
     LogLine,
     Observation,
     ServiceStatus,
@@ -25,6 +27,10 @@ from bodywork.model.workflow import Workflow
 Guard: TypeAlias = Callable[[RunName], AbstractContextManager[None]]
 """Holds the run's record for as long as an effect takes, and raises `statemachine`'s `Fenced` where
 another controller has taken the run over: what an engine on this machine wraps its changes in."""
+
+IsOver: TypeAlias = Callable[[RunName], bool]
+"""Says whether a run has ended or is on record no more, so that its claims are void. Of the
+controller's own run it raises `Fenced` where another controller has taken that over."""
 
 
 class Clock(Protocol):
@@ -110,13 +116,34 @@ class Engine(Protocol):
     # -- services -----------------------------------------------------------------------------
 
     def live_version(self, project: ProjectName, stage: StageName) -> ServiceVersion | None:
-        """Return the version that answers under the service's name; None if there is none."""
+        """Return the version that answers under the service's name; None if there is none, or it
+        does not run."""
+        ...
+
+    def claim_service(self, attempt: StageRun, image: str, is_over: IsOver) -> Claim | HeldBy:
+        """Take the claim on the attempt's service for its run, or say which run has it.
+
+        At most one unfinished run has it; a claim is void as soon as its run has ended. Twice is
+        fine. `is_over` is asked between the read and the write that it decides, of the holder and
+        of the attempt's own run: a controller that was overtaken before the write takes nothing.
+        """
+        ...
+
+    def abandon_claim(self, attempt: StageRun, image: str) -> None:
+        """See to it that no claim of the attempt's run can appear any more.
+
+        For a run that ends before a claim is on its record: its claim may have been taken all the
+        same, or the request for it may still be under way. Twice is fine.
+        """
         ...
 
     def ensure_version(self, attempt: StageRun, stage: Stage, commit: str, image: str) -> str:
         """Begin to deploy the attempt as the service's next version; return its uid.
 
         Where the engine can, the live version goes on answering until the new one is accepted.
+
+        Raises:
+            NotClaimed: the attempt's run does not have the claim, or has begun to roll back.
         """
         ...
 
@@ -127,21 +154,29 @@ class Engine(Protocol):
 
     def accept_version(self, attempt: StageRun) -> None:
         """Make the READY version the live one and end the one before it, which stays restorable
-        until `settle`. Twice is fine."""
-        ...
+        until `settle`. Twice is fine.
 
-    def restore_version(self, attempt: StageRun, previous: ServiceVersion | None) -> Observation:
-        """Work towards the state in which `previous` is live and nothing of `attempt` runs.
-
-        Called again and again until it answers READY (previous is seen to answer) or ABSENT
-        (previous is None, and what the attempt made is gone). FAILED: it cannot be brought
-        back; `reason` says why. A version that another run has made live since is left alone,
-        and is READY with that said in `reason`.
+        Raises:
+            NotClaimed: as `ensure_version`.
         """
         ...
 
-    def settle(self, project: ProjectName, stage: StageName, keep: Sequence[str]) -> None:
-        """Forget old versions, except the live one and those whose ids are in `keep`."""
+    def restore_version(self, attempt: StageRun, claim: Claim) -> Observation:
+        """Work towards the state in which `claim.previous` is live and nothing of `attempt` runs.
+
+        Called again and again until it answers READY (the version before is seen to answer) or
+        ABSENT (there was none, and what the run made is gone). FAILED: it cannot be brought
+        back, or there is no telling how; `reason` says why, and what is there is kept. A service
+        that another run has claimed since, or that is at a version of neither, is left alone,
+        and is READY with that said in `reason`.
+
+        Once this was called, no earlier controller of the run can change the service any more.
+        """
+        ...
+
+    def settle(self, attempt: StageRun, keep: Sequence[str]) -> None:
+        """Forget old versions of the attempt's service, except the live one and those whose ids
+        are in `keep`. Nothing is done where another run than the attempt's has the claim."""
         ...
 
     # -- looking ------------------------------------------------------------------------------

@@ -46,7 +46,8 @@ def describe_leftovers(last: Checkpoint) -> Iterator[Message]:
     for name, stage in progress.stages.items():
         if stage.restoration == "failed":
             service = service_name(progress.project.project, name)
-            before = f"the version of run {stage.previous.run}" if stage.previous else "nothing"
+            unknown = "what was there before" if stage.unresolved else "nothing"
+            before = f"the version of run {stage.previous.run}" if stage.previous else unknown
             text = f"service {service} could not be brought back to {before}: "
             text += summarize(printable(stage.restoration_reason))
             yield Message(text, printable(stage.restoration_hint))

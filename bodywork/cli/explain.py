@@ -164,7 +164,7 @@ def stage_note(stage: StageStatus) -> str:
     if stage.reused_from:
         return f"from run {stage.reused_from}"
     latest = stage.attempts[-1] if stage.attempts else None
-    if latest and latest.state in ("started", "failed", "lost", "stopped"):
+    if latest and latest.state in ("intended", "started", "failed", "lost", "stopped"):
         return latest.reason or stage.restoration_reason
     return stage.restoration_reason
 
@@ -194,7 +194,8 @@ def _rolled_back(status: RunStatus) -> str:
 
 def _restoration(stage: StageStatus) -> str:
     before = stage.previous
-    version = f"the version of run {before.run}" if before else "nothing"
+    unknown = "what was there before" if stage.unresolved else "nothing"
+    version = f"the version of run {before.run}" if before else unknown
     commit = f" (commit {before.commit[:SHORT_COMMIT]})" if before else ""
     words = {
         "restored": f"is back at {version}{commit}",

@@ -86,12 +86,13 @@ class ClusterAdministration:
         return [
             _status(each, ports)
             for each in sorted(deployments, key=lambda each: str(each["metadata"]["name"]))
+            if not labels.is_reserved(each)
         ]
 
     def delete_service(self, namespace: Namespace, name: str) -> None:
         """Delete a service's Deployment, with its versions, and its Service."""
         found = 0
-        for path in (paths.service(namespace, name), paths.deployment(namespace, name)):
+        for path in (paths.deployment(namespace, name), paths.service(namespace, name)):
             try:
                 each = self._client.get(path)
             except NotFound:

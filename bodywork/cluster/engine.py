@@ -18,8 +18,18 @@ from bodywork.cluster.views import PATIENCE_SECONDS, RunView
 from bodywork.cluster.watching import Bell, Watched
 from bodywork.errors import NotFound
 from bodywork.model.names import Namespace, ProjectName, RunName, StageName
-from bodywork.model.run import Checkout, LogLine, Observation, Phase, ServiceVersion, StageRun
+from bodywork.model.run import (
+    Checkout,
+    Claim,
+    HeldBy,
+    LogLine,
+    Observation,
+    Phase,
+    ServiceVersion,
+    StageRun,
+)
 from bodywork.model.stage import Stage
+from bodywork.ports import IsOver
 from statemachine.scheduling import THREADS, Scheduler
 
 Found = dict[str, Any]
@@ -91,6 +101,7 @@ class KubernetesEngine:
             except NotFound:
                 continue
         self._sources.release(run)
+        self._services.forget(run)
         view = self._views.pop(run, None)
         if view is not None:
             view.close()
@@ -115,10 +126,17 @@ class KubernetesEngine:
         """Return the version that was accepted last."""
         return self._services.live_version(project, stage)
 
+    def claim_service(self, attempt: StageRun, image: str, is_over: IsOver) -> Claim | HeldBy:
+        """Take the claim on the service for the attempt's run."""
+        return self._services.claim(attempt, image, is_over)
+
+    def abandon_claim(self, attempt: StageRun, image: str) -> None:
+        """Give up a claim under which nothing was changed."""
+        self._services.abandon_claim(attempt, image)
+
     def ensure_version(self, attempt: StageRun, stage: Stage, commit: str, image: str) -> str:
         """Begin to roll the attempt out beside the live version."""
-        self._sources.of(attempt.run, commit)
-        return self._services.ensure(attempt, stage, image)
+        return self._services.ensure(attempt, stage, commit, image)
 
     def observe_version(self, attempt: StageRun) -> Observation:
         """Look at the version."""
@@ -128,13 +146,13 @@ class KubernetesEngine:
         """Note that the version is the live one."""
         self._services.accept(attempt)
 
-    def restore_version(self, attempt: StageRun, previous: ServiceVersion | None) -> Observation:
+    def restore_version(self, attempt: StageRun, claim: Claim) -> Observation:
         """Take the next step back to the version before."""
-        return self._services.restore(attempt, previous)
+        return self._services.restore(attempt, claim)
 
-    def settle(self, project: ProjectName, stage: StageName, keep: Sequence[str]) -> None:
+    def settle(self, attempt: StageRun, keep: Sequence[str]) -> None:
         """Drop the snapshots of versions that cannot come back."""
-        self._services.settle(project, stage, keep)
+        self._services.settle(attempt, keep)
 
     def wait(self, attempts: Sequence[StageRun], timeout: float | None) -> None:
         """Block until anything about the run's objects has changed since the last look."""

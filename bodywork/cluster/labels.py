@@ -4,10 +4,12 @@ Labels hold exact names (a label's value may have capitals, "_" and "."), so not
 back out of an object's name. Annotations hold what nobody selects by.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from bodywork.errors import EngineError
+from bodywork.model.names import RunName
 from bodywork.model.run import StageRun
 
 MANAGED_BY = "app.kubernetes.io/managed-by"
@@ -19,13 +21,23 @@ ATTEMPT = "bodywork.io/attempt"
 CRONJOB = "bodywork.io/cronjob"
 """What a schedule made: its Jobs and their pods."""
 KIND = "bodywork.io/kind"
-"""What a ConfigMap of ours is: `run` (a checkpoint), `source` (what stages fetch)."""
+"""What a ConfigMap of ours is: `run` (a checkpoint), `source` (what stages fetch). Of a Deployment:
+`reserved` where it runs nothing, and holds a service's name until a version is put into it."""
+RESERVED = "reserved"
 
 VERSION = "bodywork.io/version"
 """Annotation of a service's pod template: the version's id, `RUN/ATTEMPT`."""
 COMMIT = "bodywork.io/commit"
 ACCEPTED = "bodywork.io/accepted"
 """Annotation of a Deployment: the id of the version that was last seen ready and kept."""
+CLAIM = "bodywork.io/claim"
+"""Annotation of a Deployment: the run and attempt that alone may change it, until that run ends.
+On a Service: the run that used it last."""
+CREATED_BY = "bodywork.io/created-by"
+"""Annotation of a Deployment: the run before which there was no version under its name."""
+ROLLED_BACK_BY = "bodywork.io/rolled-back-by"
+"""Annotation of a Deployment: the run that has begun to roll it back, or has given its claim up;
+no controller of that run deploys to it any more."""
 STARTED = "bodywork.io/started"
 """Annotation of a Job of a schedule: its controller has run; the value is for people."""
 VERDICT = "bodywork.io/verdict"
@@ -52,6 +64,32 @@ def labels_of(attempt: StageRun) -> dict[str, str]:
         RUN: attempt.run,
         ATTEMPT: str(attempt.attempt),
     }
+
+
+def annotation(found: Mapping[str, Any], key: str) -> str:
+    """Return an annotation's value, "" where there is none."""
+    return str((found["metadata"].get("annotations") or {}).get(key, ""))
+
+
+def is_reserved(deployment: Mapping[str, Any]) -> bool:
+    """Say whether a Deployment runs nothing and only holds the name of a service."""
+    return (deployment["metadata"].get("labels") or {}).get(KIND) == RESERVED
+
+
+def claim_on(deployment: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the claim that is written on a Deployment: `run`, `attempt`, and `previous`, the id of
+    the version that a roll-back comes back to; empty where there is none."""
+    try:
+        claim = json.loads(annotation(deployment, CLAIM) or "{}")
+    except ValueError:
+        return {}
+    return claim if isinstance(claim, dict) and isinstance(claim.get("run"), str) else {}
+
+
+def holder_of(deployment: Mapping[str, Any]) -> RunName | None:
+    """Return the run that has, or had, the claim on a Deployment."""
+    claim = claim_on(deployment)
+    return RunName(claim["run"]) if claim else None
 
 
 def is_ours(found: Mapping[str, Any]) -> bool:

@@ -132,6 +132,43 @@ def build_deployment(attempt: StageRun, stage: Stage, image: str, source: StageS
     }
 
 
+def build_reservation(attempt: StageRun, image: str, annotations: Manifest) -> Manifest:
+    """Return a Deployment that runs nothing, and holds a service's name until a version is put in.
+
+    It is paused, so that it makes no ReplicaSet.
+    """
+    container = {
+        "name": CONTAINER,
+        "image": image,
+        "command": ["true"],
+        "securityContext": restricted.container_security(),
+    }
+    template = {
+        "metadata": {"labels": selector_of(attempt), "annotations": {labels.VERSION: ""}},
+        "spec": {
+            "automountServiceAccountToken": False,
+            "securityContext": restricted.pod_security(),
+            "containers": [container],
+        },
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {
+            "name": service_name(attempt.project, attempt.stage),
+            "namespace": attempt.namespace,
+            "labels": {**labels.labels_of(attempt), labels.KIND: labels.RESERVED},
+            "annotations": annotations,
+        },
+        "spec": {
+            "replicas": 0,
+            "paused": True,
+            "selector": {"matchLabels": selector_of(attempt)},
+            "template": template,
+        },
+    }
+
+
 def build_service(attempt: StageRun, port: int) -> Manifest:
     """Return the Service under whose name a stage's pods are reached.
 

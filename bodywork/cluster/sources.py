@@ -11,11 +11,12 @@ publishes late, or for the second time, can neither replace nor mix what others 
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from bodywork.cluster import labels, paths
 from bodywork.cluster.client import Client
+from bodywork.cluster.deleting import delete_exactly
 from bodywork.cluster.errors import AlreadyExists
 from bodywork.cluster.manifests import StageSource
 from bodywork.errors import NotFound, SourceLost
@@ -112,14 +113,21 @@ class Sources:
         mine = str(self._owner_of(run)["uid"])
         return [each for each in items if mine in _owners(each) and not _is_service_owned(each)]
 
-    def drop_unused(self, project: str, stage: str, runs: frozenset[str], deployment: str) -> None:
-        """Drop snapshots that the Deployment of this uid owns, except those of these runs."""
+    def of_services(self) -> list[Found]:
+        """Return the snapshots that services start from, as they are now."""
         items, _ = self._client.list_all(paths.config_maps(self._namespace), label_selector=_OURS)
-        for each in items:
+        return [each for each in items if _is_service_owned(each)]
+
+    def drop_unused(
+        self, listed: Iterable[Found], runs: Collection[str | None], deployment: str
+    ) -> None:
+        """Drop those of the listed snapshots that the Deployment of this uid owns and that are of
+        none of these runs, unless they have been changed since."""
+        for each in listed:
             owners = each["metadata"].get("ownerReferences") or []
             run = each["metadata"]["labels"].get(labels.RUN, "")
             if run not in runs and any(owner["uid"] == deployment for owner in owners):
-                self._delete(each)
+                delete_exactly(self._client, paths.config_map, each)
 
     def _send(self, run: RunName, snapshot: Snapshot) -> tuple[str, ...]:
         names = []

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bodywork.errors import NotFound, SecretExists, Unsupported, UsageError
 from bodywork.local import processes, secrets
+from bodywork.local.claims import locked
 from bodywork.local.folders import Folders
 from bodywork.local.network import addresses
 from bodywork.local.services import LIVE, read_live, version_of
@@ -107,10 +108,11 @@ class LocalAdministration:
                 f"there is no service {name} in namespace {namespace}",
                 hint=f"`bodywork service display --namespace={namespace}` lists them",
             )
-        (service / LIVE).unlink(missing_ok=True)
-        for version in (service / "versions").glob("[!.]*"):
-            processes.remove(version)
-        remove_tree(str(service))
+        with locked(service):
+            (service / LIVE).unlink(missing_ok=True)
+            for version in (service / "versions").glob("[!.]*"):
+                processes.remove(version)
+            remove_tree(str(service))
 
     def _folders(self, namespace: Namespace) -> Folders:
         folders = Folders.of(self._root, namespace)

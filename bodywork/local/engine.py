@@ -17,9 +17,17 @@ from bodywork.local.services import Services
 from bodywork.local.spawn import Spawner
 from bodywork.local.supervisor.copying import copy_tree, remove_tree
 from bodywork.model.names import Namespace, ProjectName, RunName, StageName
-from bodywork.model.run import Checkout, LogLine, Observation, ServiceVersion, StageRun
+from bodywork.model.run import (
+    Checkout,
+    Claim,
+    HeldBy,
+    LogLine,
+    Observation,
+    ServiceVersion,
+    StageRun,
+)
 from bodywork.model.stage import Stage
-from bodywork.ports import Guard
+from bodywork.ports import Guard, IsOver
 
 PROBE_SECONDS = 0.05
 BUILD_LOOK_SECONDS = 0.5
@@ -121,6 +129,18 @@ class LocalEngine:
         return self._services.live_version(project, stage)
 
     @translated
+    def claim_service(self, attempt: StageRun, image: str, is_over: IsOver) -> Claim | HeldBy:
+        """Take the claim on the service for the attempt's run."""
+        with self._guard(attempt.run):
+            return self._services.claim(attempt, is_over)
+
+    @translated
+    def abandon_claim(self, attempt: StageRun, image: str) -> None:
+        """Give up a claim under which nothing was changed."""
+        with self._guard(attempt.run):
+            self._services.abandon_claim(attempt)
+
+    @translated
     def ensure_version(self, attempt: StageRun, stage: Stage, commit: str, image: str) -> str:
         """Start the attempt as a version beside the live one."""
         with self._guard(attempt.run):
@@ -138,15 +158,15 @@ class LocalEngine:
             self._services.accept(attempt)
 
     @translated
-    def restore_version(self, attempt: StageRun, previous: ServiceVersion | None) -> Observation:
+    def restore_version(self, attempt: StageRun, claim: Claim) -> Observation:
         """Take the next step back to the version before."""
         with self._guard(attempt.run):
-            return self._services.restore(attempt, previous)
+            return self._services.restore(attempt, claim)
 
     @translated
-    def settle(self, project: ProjectName, stage: StageName, keep: Sequence[str]) -> None:
+    def settle(self, attempt: StageRun, keep: Sequence[str]) -> None:
         """Drop the files of old versions."""
-        self._services.settle(project, stage, tuple(keep))
+        self._services.settle(attempt, tuple(keep))
 
     def wait(self, attempts: Sequence[StageRun], timeout: float | None) -> None:
         """Block until an attempt has ended, a service wants to be probed, or the time is up."""

@@ -8,7 +8,9 @@
             attempts/<stage>/<n>/       one attempt of a batch stage
         services/<project--stage>/
             live.json                   which version answers
+            claim.json                  which run alone may change it
             versions/<run>-<n>/         one version: an attempt of a service stage
+        locks/<project--stage>.lock     held while a service is changed
         secrets/<name>.json             mode 0600
 """
 

@@ -6,11 +6,21 @@ version before it is ended after the switch, and its folder is kept, so that it 
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bodywork.errors import EngineError
+from bodywork.errors import EngineError, NotClaimed
 from bodywork.local import processes
+from bodywork.local.claims import (
+    WrittenClaim,
+    begin_roll_back,
+    locked,
+    read_claim,
+    require_claim,
+    write_claim,
+)
 from bodywork.local.commands import build_spec
 from bodywork.local.folders import Folders, version_id
 from bodywork.local.jobs import lost, require_source, tail
@@ -21,8 +31,17 @@ from bodywork.local.spawn import Spawner
 from bodywork.local.supervisor import files
 from bodywork.local.supervisor.copying import remove_tree
 from bodywork.model.names import RunName, StageName
-from bodywork.model.run import Observation, Phase, ServiceVersion, StageRun
+from bodywork.model.run import (
+    Claim,
+    HeldBy,
+    Observation,
+    Phase,
+    ServiceVersion,
+    StageRun,
+    Unresolved,
+)
 from bodywork.model.stage import Service, Stage
+from bodywork.ports import IsOver
 
 PROVING_SECONDS = 1.0
 LIVE = "live.json"
@@ -44,12 +63,42 @@ class Services:
         self._answering: dict[Path, float] = {}
 
     def live_version(self, project: str, stage: str) -> ServiceVersion | None:
-        """Return the version that answers under the service's name."""
-        live = read_live(self._folders.service(project, stage))
-        return version_of(live) if live else None
+        """Return the version that answers under the service's name; None if it does not run."""
+        service = self._folders.service(project, stage)
+        live = read_live(service)
+        return version_of(live) if live and _runs(service, live["id"]) else None
+
+    def claim(self, attempt: StageRun, is_over: IsOver) -> Claim | HeldBy:
+        """Take the claim for the attempt's run, unless another unfinished run has it."""
+        service = self._folders.service(attempt.project, attempt.stage)
+        if holder := _holder(service, attempt, is_over):
+            return holder  # without the lock: the holder may be ending a version under it
+        with locked(service):
+            if holder := _holder(service, attempt, is_over):
+                return holder
+            claim = read_claim(service)
+            if claim is None or claim.run != attempt.run or claim.rolled_back:
+                if is_over(attempt.run):
+                    raise NotClaimed(f"run {attempt.run} has ended")
+                live = read_live(service)
+                claim = WrittenClaim(attempt.run, attempt.attempt, live["id"] if live else "")
+                write_claim(service, claim)
+            return Claim(previous=_previous(service, claim.previous))
+
+    def abandon_claim(self, attempt: StageRun) -> None:
+        """Give up a claim that may have been taken."""
+        service = self._folders.service(attempt.project, attempt.stage)
+        with locked(service):
+            claim = read_claim(service)
+            if claim and claim.run == attempt.run:
+                begin_roll_back(service, attempt)
 
     def ensure(self, attempt: StageRun, stage: Stage, commit: str) -> str:
         """Start the attempt as a version, unless it ever was; return its uid."""
+        with self._claimed(attempt):
+            return self._ensure(attempt, stage, commit)
+
+    def _ensure(self, attempt: StageRun, stage: Stage, commit: str) -> str:
         folder = self._folders.version(attempt)
         if not folder.exists():
             source = require_source(self._folders, attempt, commit)
@@ -82,49 +131,63 @@ class Services:
         """Make the version the live one, then end those before it."""
         folder = self._folders.version(attempt)
         service = self._folders.service(attempt.project, attempt.stage)
-        self._switch(service, folder)
-        files.send_command(str(folder), files.KEEP)
-        for other in _versions(service):
-            if other != folder and files.is_held(str(other)):
-                processes.stop(other)
+        with self._claimed(attempt):
+            self._switch(service, folder)
+            files.send_command(str(folder), files.KEEP)
+            for other in _versions(service):
+                if other != folder and files.is_held(str(other)):
+                    processes.stop(other)
 
-    def restore(self, attempt: StageRun, previous: ServiceVersion | None) -> Observation:
-        """Take the next step towards `previous` being live and nothing of `attempt` running."""
+    def restore(self, attempt: StageRun, claim: Claim) -> Observation:
+        """Take the next step towards the version before being live and nothing of `attempt`."""
         service = self._folders.service(attempt.project, attempt.stage)
+        with locked(service):
+            other = begin_roll_back(service, attempt)
+            return self._restore(service, attempt, claim, other)
+
+    def _restore(self, service: Path, attempt: StageRun, claim: Claim, other: str) -> Observation:
+        previous, live = claim.previous, read_live(service)
         ours = self._folders.version(attempt)
-        live = read_live(service)
-        if (
-            live
-            and live["id"] != version_id(attempt)
-            and (not previous or live["id"] != previous.id)
-        ):
-            processes.stop(ours)
-            return Observation(Phase.READY, reason=f"run {live['run']} has deployed it since")
+        known = {version_id(attempt), previous.id if isinstance(previous, ServiceVersion) else ""}
+        if other or (live and live["id"] not in known and live["run"] != attempt.run):
+            if not live or live["id"] != ours.name:
+                processes.stop(ours)
+            run, what = (other, "claimed") if other else (live and live["run"], "deployed")
+            return Observation(Phase.READY, reason=f"run {run} has {what} it since")
+        if isinstance(previous, Unresolved):
+            if not live or live["id"] != ours.name:
+                processes.stop(ours)
+            return Observation(Phase.FAILED, reason=f"it was kept as it is: {previous.reason}")
         if previous is None:
             (service / LIVE).unlink(missing_ok=True)
             processes.stop(ours)
             return Observation(Phase.ABSENT)
         return self._bring_back(service, ours, previous)
 
-    def settle(self, project: str, stage: str, keep: tuple[str, ...]) -> None:
+    def settle(self, attempt: StageRun, keep: tuple[str, ...]) -> None:
         """Drop the files of versions that are neither live nor to be kept; their logs stay."""
-        service = self._folders.service(project, stage)
-        live = read_live(service)
-        kept = {*keep, live["id"] if live else ""}
-        for version in _versions(service):
-            if version.name not in kept and not files.is_held(str(version)):
-                remove_tree(str(version / files.WORK))
+        service = self._folders.service(attempt.project, attempt.stage)
+        with locked(service):
+            live, claim = read_live(service), read_claim(service)
+            if claim and claim.run != attempt.run:
+                return  # what its roll-back needs, that run knows
+            kept = {*keep, live["id"] if live else ""}
+            for version in _versions(service):
+                if version.name not in kept and not files.is_held(str(version)):
+                    remove_tree(str(version / files.WORK))
 
     def forget(self, run: str) -> None:
-        """Remove a run's versions, except one that is live."""
+        """Remove a run's versions, except one that is live, or that a roll-back may need."""
         if not self._folders.services.exists():
             return
         for service in self._folders.services.iterdir():
-            live = read_live(service)
-            for version in _versions(service):
-                spec = processes.look(version).spec
-                if spec.get("run") == run and not (live and live["id"] == version.name):
-                    processes.remove(version)
+            with locked(service):
+                live, claim = read_live(service), read_claim(service)
+                kept = {live["id"] if live else "", claim.previous if claim else ""}
+                for version in _versions(service):
+                    spec = processes.look(version).spec
+                    if spec.get("run") == run and version.name not in kept:
+                        processes.remove(version)
 
     def _prove(self, folder: Path, sight: processes.Sight) -> Observation:
         endpoint = endpoint_of(sight.spec)
@@ -197,10 +260,43 @@ class Services:
         if read_live(service) != live:
             files.write_json(str(service / LIVE), live)
 
+    @contextmanager
+    def _claimed(self, attempt: StageRun) -> Iterator[None]:
+        """Hold the service's lock, with the claim. Raises `NotClaimed`."""
+        service = self._folders.service(attempt.project, attempt.stage)
+        with locked(service):
+            begun = self._folders.version(attempt).exists()
+            require_claim(service, attempt, begun=begun)
+            yield
+
     def _endpoint(self, attempt: StageRun, stage: Stage) -> Endpoint:
         if not isinstance(stage.kind, Service):
             raise EngineError(f"stage {stage.name} is no service")
         return addresses.choose(stage.kind.port)
+
+
+def _runs(service: Path, version: str) -> bool:
+    """Say whether a version's supervisor lives; after a restart of the machine none does."""
+    return files.is_held(str(service / "versions" / version))
+
+
+def _holder(service: Path, attempt: StageRun, is_over: IsOver) -> HeldBy | None:
+    """Return the other, unfinished run that has the claim."""
+    claim = read_claim(service)
+    if claim is None or claim.run == attempt.run or is_over(RunName(claim.run)):
+        return None
+    return HeldBy(RunName(claim.run))
+
+
+def _previous(service: Path, version: str) -> ServiceVersion | Unresolved | None:
+    """Return what a roll-back comes back to; its files must be there."""
+    if not version:
+        return None
+    folder = service / "versions" / version
+    spec = processes.look(folder).spec
+    if not (folder / files.WORK).exists() or not spec:
+        return Unresolved(f"the files of version {version} are gone")
+    return ServiceVersion(version, RunName(spec["run"]), StageName(spec["stage"]), spec["commit"])
 
 
 def read_live(service: Path) -> dict[str, Any] | None:

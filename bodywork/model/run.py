@@ -148,6 +148,37 @@ class ServiceVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class Unresolved:
+    """Something is deployed that cannot be brought back once it is replaced; `reason` says why.
+
+    That is not "nothing": a roll-back keeps what is there.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right of one run to change a service, until that run has ended.
+
+    Attributes:
+        uid: the engine's identity of the object that the claim is written on, "" where unknown.
+        previous: what a roll-back comes back to, as it was when the claim was taken; None where
+            nothing was deployed.
+    """
+
+    uid: str = ""
+    previous: ServiceVersion | Unresolved | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBy:
+    """The unfinished run that has the claim on a service."""
+
+    run: RunName
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceStatus:
     """A line of `bodywork service display`.
 

@@ -29,34 +29,27 @@ NOT_ENDED = "it could not be ended"
 
 
 def intend(context: Context, progress: Progress, names: Iterable[StageName]) -> Progress:
-    """Add a first attempt for each stage that has to run, with the version to come back to."""
+    """Add a first attempt for each stage that has to run."""
     for name in names:
         stage = progress.stages[name]
         if stage.action == "reuse" or stage.attempts:
             continue
-        previous = None
-        try:
-            if isinstance(progress.stage(name).kind, Service):
-                previous = context.engine.live_version(progress.project.project, name)
-        except REFUSALS as refusal:
-            progress = _refuse(context, progress, name, refusal)
-            continue
-        fresh = replace(stage, attempts=(Attempt(1),), previous=previous)
-        progress = progress.with_stage(name, fresh)
+        progress = progress.with_stage(name, replace(stage, attempts=(Attempt(1),)))
         context.begun_here.add(progress.stage_run(name, 1))
     return progress
 
 
-def _refuse(
+def refuse(
     context: Context, progress: Progress, name: StageName, refusal: BodyworkError
 ) -> Progress:
-    """Record an attempt that failed before anything was started: nothing is there to restore."""
-    seen = failed_observation(refusal)
-    attempt = replace(record(Attempt(1), seen), ended_at=context.clock.now())
-    run = progress.stage_run(name, 1)
+    """Record an attempt that failed before anything was started for it."""
+    stage = progress.stages[name]
+    latest = stage.latest or Attempt(1)
+    failed_one = record(replace(latest, reason="", hint=""), failed_observation(refusal))
+    attempt = replace(failed_one, ended_at=context.clock.now())
+    run = progress.stage_run(name, latest.number)
     context.when_saved(lambda: _say_failed(context, attempt, run))
-    stage = replace(progress.stages[name], attempts=(attempt,), restoration="left")
-    return progress.with_stage(name, stage)
+    return progress.with_stage(name, replace(stage, waits_for="").with_latest(attempt))
 
 
 def reconcile(context: Context, progress: Progress, names: Sequence[StageName]) -> Progress:
@@ -66,6 +59,7 @@ def reconcile(context: Context, progress: Progress, names: Sequence[StageName]) 
         if (
             attempt
             and attempt.active
+            and not _is_unclaimed(progress, name)
             and _is_due(context, progress.stage_run(name, attempt.number))
         ):
             progress = _look(context, progress, name, attempt)
@@ -263,6 +257,12 @@ def _log_of(context: Context, attempt: StageRun) -> Iterator[LogLine]:
         yield from context.engine.read_log(attempt)
     except BodyworkError as error:
         LOG.warning("stage=%s: its log cannot be read: %s", attempt.stage, error.message)
+
+
+def _is_unclaimed(progress: Progress, name: StageName) -> bool:
+    """Whether the stage is a service that the run must not change yet: see `claims`."""
+    service = isinstance(progress.stage(name).kind, Service)
+    return service and progress.stages[name].claim is None
 
 
 def _is_due(context: Context, attempt: StageRun) -> bool:

@@ -15,6 +15,7 @@ from bodywork.model.workflow import Workflow
 from bodywork.ports import Clock, Engine, Reporter, Source
 from bodywork.workflow.plan import Earlier
 from bodywork.workflow.progress import Request
+from statemachine.store import CheckpointStore
 
 LOG = logging.getLogger("workflow.run_workflow")
 LOG.addHandler(logging.NullHandler())  # else Python prints warnings where no log is set up
@@ -29,6 +30,7 @@ class Context:
         load_project: reads a checkout's configuration. Raises `ConfigError`.
         earlier: finds the run that a request continues.
         pause: seconds to wait before the attempt of that number (from 2) begins.
+        records: the checkpoints of the namespace's runs; the runner's own.
         begun_here: attempts that this process itself put on record.
         followed: attempts that the reporter knows to go on.
         told: the reasons that the log has already given for an attempt that does not start.
@@ -46,6 +48,7 @@ class Context:
     load_project: Callable[[Checkout], Workflow]
     earlier: Callable[[Request, Workflow], Earlier | None]
     pause: Callable[[int], float]
+    records: CheckpointStore | None = None
     begun_here: set[StageRun] = field(default_factory=set)
     followed: set[StageRun] = field(default_factory=set)
     told: set[tuple[StageRun, str]] = field(default_factory=set)

@@ -1,8 +1,5 @@
 """What hooks may want to hear of a run, apart from its moves: see `workflow.hooks`."""
 
-from collections.abc import Iterable
-
-from bodywork.model.names import StageName
 from bodywork.workflow.progress import Progress
 from statemachine.outcome import Event
 
@@ -29,15 +26,6 @@ def attempt_events(before: Progress, after: Progress) -> tuple[Event, ...]:
                 code = attempt.exit_code
                 events.append(_event(f"stage.{attempt.state}", **data, exit_code=code))
     return tuple(events)
-
-
-def refused_events(progress: Progress, names: Iterable[StageName]) -> tuple[Event, ...]:
-    """Say which stages of a step failed before anything was started for them."""
-    return tuple(
-        _event("stage.failed", stage=name, attempt=1, reason=latest.reason, exit_code=None)
-        for name in names
-        if (latest := progress.stages[name].latest) and latest.state == "failed"
-    )
 
 
 def restored_events(before: Progress, after: Progress) -> tuple[Event, ...]:

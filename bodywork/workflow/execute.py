@@ -187,6 +187,7 @@ def build_runner(
     scheduler: Scheduler = THREADS,
 ) -> Runner:
     """Return the runner of runs, under a random name of its own as writer."""
+    context = replace(context, records=store)
 
     def saved(checkpoint: Checkpoint) -> None:
         LOG.debug(

@@ -11,9 +11,9 @@ from functools import partial
 
 from bodywork.errors import BodyworkError, UsageError
 from bodywork.model.run import short_commit
-from bodywork.workflow import attempts, blame, lifecycle, rollback
+from bodywork.workflow import attempts, blame, claims, lifecycle, rollback
 from bodywork.workflow.context import LOG, Context
-from bodywork.workflow.events import attempt_events, refused_events, restored_events
+from bodywork.workflow.events import attempt_events, restored_events
 from bodywork.workflow.missing_modules import find_modules
 from bodywork.workflow.plan import Earlier, plan_stages
 from bodywork.workflow.progress import Progress, Request, Verdict
@@ -94,6 +94,9 @@ def on_running(context: Context, checkpoint: Checkpoint, progress: Progress) -> 
         return _give_up(context, attempts.stop(context, blamed, names))
     if progress.verdict:
         return _after_failure(context, progress) or _end(context, "fail", progress)
+    claimed = claims.take(context, checkpoint, progress, names)
+    if claimed != progress:  # on record before anything is changed under the claim
+        return Advance("note", render_progress(claimed), attempt_events(progress, claimed))
     after = attempts.reconcile(context, progress, names)
     running = attempts.active(after, names)
     spent = attempts.failed(after, names)
@@ -198,8 +201,10 @@ def _refused(
 def _finish(context: Context, progress: Progress) -> Advance:
     """End a run all of whose stages have succeeded; what cannot be tidied up stays."""
     for name, stage in progress.stages.items():
-        if progress.stage(name).type == "service" and stage.attempts:
-            settle = partial(context.engine.settle, progress.project.project, name, keep=())
+        if progress.stage(name).type == "service" and stage.latest:
+            settle = partial(
+                context.engine.settle, progress.stage_run(name, stage.latest.number), keep=()
+            )
             attempt_call(f"stage={name}: old versions could not be removed", settle, None)
     return _end(context, "finish", progress)
 
@@ -211,7 +216,7 @@ def _start(context: Context, progress: Progress, step: int) -> Advance:
         if progress.stages[name].action == "reuse":
             LOG.info("reusing stage=%s from run=%s", name, progress.stages[name].reused_from)
     intended = attempts.intend(context, progress, names)
-    return Advance("start", render_progress(intended), refused_events(intended, names))
+    return Advance("start", render_progress(intended))
 
 
 def _give_up(context: Context, progress: Progress, events: tuple[Event, ...] = ()) -> Advance:

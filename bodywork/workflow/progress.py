@@ -10,7 +10,14 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 from bodywork.model.names import Namespace, RunName, StageName
-from bodywork.model.run import Observation, Phase, ServiceVersion, StageRun
+from bodywork.model.run import (
+    Claim,
+    Observation,
+    Phase,
+    ServiceVersion,
+    StageRun,
+    Unresolved,
+)
 from bodywork.model.stage import Service, Stage
 from bodywork.model.workflow import Workflow
 
@@ -82,7 +89,8 @@ class StageProgress:
         key: equal keys mean equal results: the stage's files, image, configuration and upstream.
         action, why: what the plan decided, and the reason for people.
         reused_from: the run whose attempt is reused.
-        previous: for a service, the version to come back to, recorded before the change.
+        claim: for a service, the claim under which it is changed, recorded before the change.
+        waits_for: for a service, the run that has the claim now, and is waited for.
         restoration: for a service, what the roll-back did; `restoration_reason` says why, and
             `restoration_hint` what the user can do.
     """
@@ -92,10 +100,23 @@ class StageProgress:
     why: str = ""
     reused_from: str = ""
     attempts: tuple[Attempt, ...] = ()
-    previous: ServiceVersion | None = None
+    claim: Claim | None = None
+    waits_for: str = ""
     restoration: Restoration = ""
     restoration_reason: str = ""
     restoration_hint: str = ""
+
+    @property
+    def previous(self) -> ServiceVersion | None:
+        """The version that a roll-back comes back to, where one is known."""
+        before = self.claim.previous if self.claim else None
+        return before if isinstance(before, ServiceVersion) else None
+
+    @property
+    def unresolved(self) -> str:
+        """Why what was deployed before cannot be brought back, "" where it can."""
+        before = self.claim.previous if self.claim else None
+        return before.reason if isinstance(before, Unresolved) else ""
 
     @property
     def latest(self) -> Attempt | None:

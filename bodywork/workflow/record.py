@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from bodywork.model.names import Namespace, ProjectName, RunName, StageName
-from bodywork.model.run import ServiceVersion
+from bodywork.model.run import Claim, ServiceVersion, Unresolved
 from bodywork.model.stage import Batch, SecretVariable, Service, Stage
 from bodywork.model.workflow import Workflow
 from bodywork.workflow.progress import Attempt, Progress, Request, StageProgress, Verdict
@@ -70,15 +70,16 @@ def load_records(store: CheckpointStore) -> Iterator[Checkpoint | CheckpointCorr
 
 def _parse_progress(data: Data) -> Progress:
     raw = cast(Mapping[str, Any], data)
-    workflow = raw.get("workflow")
+    workflow = _parse_workflow(raw["workflow"]) if raw.get("workflow") else None
     verdict = raw.get("verdict")
     return Progress(
         run=RunName(raw["run"]),
         request=_parse_request(raw["request"]),
         commit=raw.get("commit", ""),
-        workflow=_parse_workflow(workflow) if workflow else None,
+        workflow=workflow,
         stages={
-            StageName(name): _parse_stage(stage) for name, stage in raw.get("stages", {}).items()
+            StageName(name): _parse_stage(stage, service=_is_service(workflow, name))
+            for name, stage in raw.get("stages", {}).items()
         },
         verdict=_parse_verdict(verdict) if verdict else None,
         cancelled_by=raw.get("cancelled_by", ""),
@@ -183,19 +184,50 @@ def _render_stage(stage: StageProgress) -> dict[str, Any]:
     raw.pop("attempts", None)
     if stage.attempts:
         raw["attempts"] = [_plain(attempt) for attempt in stage.attempts]
-    if stage.previous:
-        raw["previous"] = _plain(stage.previous)
+    raw.pop("claim", None)
+    if stage.claim:
+        raw["claim"] = _render_claim(stage.claim)
     return raw
 
 
-def _parse_stage(raw: Mapping[str, Any]) -> StageProgress:
-    previous = raw.get("previous")
+def _render_claim(claim: Claim) -> dict[str, Any]:
+    raw: dict[str, Any] = {"uid": claim.uid}
+    if isinstance(claim.previous, ServiceVersion):
+        raw["previous"] = _plain(claim.previous)
+    elif isinstance(claim.previous, Unresolved):
+        raw["unresolved"] = claim.previous.reason
+    return raw
+
+
+def _parse_stage(raw: Mapping[str, Any], *, service: bool) -> StageProgress:
     plain: dict[str, Any] = {
         **raw,
         "attempts": tuple(_parse_attempt(attempt) for attempt in raw.get("attempts", ())),
-        "previous": ServiceVersion(**previous) if previous else None,
+        "claim": _parse_claim(raw.get("claim")) if "claim" in raw else None,
     }
+    previous = plain.pop("previous", None)
+    if service and plain["claim"] is None:
+        plain["claim"] = _claim_before_claims(plain["attempts"], previous)
     return StageProgress(**plain)
+
+
+def _is_service(workflow: Workflow | None, name: str) -> bool:
+    stage = workflow.stages.get(StageName(name)) if workflow else None
+    return stage is not None and isinstance(stage.kind, Service)
+
+
+def _parse_claim(raw: Any) -> Claim:
+    if "unresolved" in raw:
+        return Claim(raw["uid"], Unresolved(raw["unresolved"]))
+    return Claim(raw["uid"], ServiceVersion(**raw["previous"]) if "previous" in raw else None)
+
+
+def _claim_before_claims(attempts: tuple[Attempt, ...], previous: Any) -> Claim | None:
+    """Return the claim that a record of an older release stands for, once it began a change."""
+    uids = [attempt.uid for attempt in attempts if attempt.uid]
+    if not uids:
+        return None
+    return Claim(uids[-1], ServiceVersion(**previous) if previous else None)
 
 
 def _parse_attempt(raw: Mapping[str, Any]) -> Attempt:

@@ -6,14 +6,15 @@ alone, in whichever process.
 
 import logging
 from dataclasses import replace
+from functools import partial
 
 from bodywork.errors import BodyworkError
 from bodywork.model.names import StageName, service_name
-from bodywork.model.run import Observation, Phase
+from bodywork.model.run import Claim, Observation, Phase, StageRun
 from bodywork.model.stage import Service
 from bodywork.workflow.context import LOG, Context
 from bodywork.workflow.progress import Progress, Restoration, StageProgress
-from bodywork.workflow.refusals import REFUSALS, failed_observation
+from bodywork.workflow.refusals import REFUSALS, attempt_call, failed_observation
 
 MINIMUM_BUDGET_SECONDS = 60.0
 LOOK_SECONDS = 0.2
@@ -37,15 +38,25 @@ def restore_next(context: Context, progress: Progress) -> Progress:
         raise ValueError(f"{name} was never begun")
     attempt = progress.stage_run(name, latest.number)
     service = service_name(progress.project.project, name)
-    if context.deadlines.get(service) is None:
+    if context.deadlines.get(service) is None and stage.claim:
         LOG.info("rolling back deployment=%s", service)
     try:
-        seen = context.engine.restore_version(attempt, stage.previous)
+        seen = _restore(context, progress, attempt, stage.claim)
     except REFUSALS as refusal:
         seen = failed_observation(refusal)
     if not _settled(seen) and context.left(service, _budget(progress, name)) <= 0:
         seen = Observation(Phase.FAILED, reason="the previous version did not come back in time")
     return _record(context, progress, name, seen) if _settled(seen) else progress
+
+
+def _restore(
+    context: Context, progress: Progress, attempt: StageRun, claim: Claim | None
+) -> Observation:
+    if claim is not None:
+        return context.engine.restore_version(attempt, claim)
+    abandon = partial(context.engine.abandon_claim, attempt, progress.project.image)
+    attempt_call(f"stage={attempt.stage}: its claim could not be given up", abandon, None)
+    return Observation(Phase.READY, reason="it was not changed")
 
 
 def give_up(context: Context, progress: Progress, refusal: BodyworkError) -> Progress:

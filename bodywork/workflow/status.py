@@ -41,7 +41,8 @@ class ControllerStatus:
 class StageStatus:
     """One line of a run's table. `step` counts from 1; 0 is the failure stage.
 
-    `previous` is the version of a service that a roll-back comes back to.
+    `previous` is the version of a service that a roll-back comes back to; `unresolved` says why
+    there is none although something was deployed. `waits_for` is the run that holds the service.
     """
 
     name: str
@@ -55,6 +56,8 @@ class StageStatus:
     restoration_reason: str
     previous: ServiceVersion | None = None
     restoration_hint: str = ""
+    waits_for: str = ""
+    unresolved: str = ""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -199,6 +202,8 @@ def _stage(progress: Progress, step: int, name: Any, stage: StageProgress) -> St
         restoration_reason=stage.restoration_reason,
         restoration_hint=stage.restoration_hint,
         previous=stage.previous,
+        waits_for=stage.waits_for,
+        unresolved=stage.unresolved,
     )
 
 
@@ -253,6 +258,8 @@ def _stage_document(stage: StageStatus) -> Mapping[str, Any]:
         "restoration_reason": stage.restoration_reason or None,
         "restoration_hint": stage.restoration_hint or None,
         "previous": _version(stage.previous),
+        "unresolved": stage.unresolved or None,
+        "waits_for": stage.waits_for or None,
         "attempts": [
             {
                 "number": attempt.number,

@@ -5,13 +5,14 @@ Subclass `EngineContract` and give it the fixture `lab`. Its project `shop` has 
 port 5000, and `broken`, which exits with 1.
 """
 
+from dataclasses import replace
 from typing import Protocol
 
 import pytest
 
-from bodywork.errors import SourceLost
+from bodywork.errors import EngineError, NotClaimed, SourceLost
 from bodywork.model.names import Namespace, ProjectName, RunName, StageName
-from bodywork.model.run import Observation, Phase, StageRun
+from bodywork.model.run import Claim, HeldBy, Observation, Phase, StageRun, Unresolved
 from bodywork.model.stage import Batch, Service, Stage
 from bodywork.ports import Engine
 
@@ -77,8 +78,20 @@ def finish(engine: Engine, attempt: StageRun) -> Observation:
     return seen
 
 
+def nothing_is_over(run: RunName) -> bool:
+    return False
+
+
+def claim(engine: Engine, attempt: StageRun) -> Claim:
+    """Take the claim, which no other run has."""
+    answer = engine.claim_service(attempt, "image", nothing_is_over)
+    assert isinstance(answer, Claim)
+    return answer
+
+
 def deploy(lab: Lab, engine: Engine, stage: Stage) -> tuple[StageRun, Observation]:
     attempt = attempt_of(lab, stage.name)
+    claim(engine, attempt)
     engine.ensure_version(attempt, stage, COMMIT, lab.image)
     while (seen := engine.observe_version(attempt)).phase in (Phase.PENDING, Phase.RUNNING):
         engine.wait([attempt], None)
@@ -87,9 +100,19 @@ def deploy(lab: Lab, engine: Engine, stage: Stage) -> tuple[StageRun, Observatio
 
 def take_back(engine: Engine, attempt: StageRun) -> Observation:
     """Go back to no version at all, a step after the other."""
-    while (seen := engine.restore_version(attempt, None)).phase is Phase.RUNNING:
-        engine.wait([attempt], None)
+    return roll_back(engine, attempt, Claim())
+
+
+def roll_back(engine: Engine, attempt: StageRun, claimed: Claim) -> Observation:
+    """Go back to what was there when the claim was taken."""
+    while (seen := engine.restore_version(attempt, claimed)).phase is Phase.RUNNING:
+        engine.wait([attempt], 0.2)
     return seen
+
+
+def other_run(attempt: StageRun) -> StageRun:
+    """Return the same service's attempt of another run, with a source of its own."""
+    return replace(attempt, run=RunName("run-2"))
 
 
 class EngineContract:
@@ -158,6 +181,77 @@ class EngineContract:
         for _ in range(2):
             assert take_back(lab.engine(), attempt).phase is Phase.ABSENT
         assert lab.engine().live_version(PROJECT, service().name) is None
+
+    def test_a_claim_is_taken_once_and_says_what_was_there(self, lab: Lab) -> None:
+        attempt = attempt_of(lab, "serve")
+        first = claim(lab.engine(), attempt)
+        assert first.previous is None
+        assert claim(lab.engine(), attempt) == first
+        assert lab.engine().live_version(PROJECT, service().name) is None
+
+    def test_a_service_belongs_to_one_unfinished_run(self, lab: Lab) -> None:
+        engine, (attempt, _) = lab.engine(), deploy(lab, lab.engine(), service())
+        other = other_run(attempt)
+        answer = engine.claim_service(other, "image", nothing_is_over)
+        assert answer == HeldBy(RUN)
+        with pytest.raises(NotClaimed):
+            engine.ensure_version(other, service(), COMMIT, lab.image)
+        with pytest.raises(NotClaimed):
+            engine.accept_version(other)
+        engine.accept_version(attempt)
+        live = engine.live_version(PROJECT, service().name)
+        assert live
+        assert live.run == RUN
+        over = engine.claim_service(other, "image", lambda run: run == RUN)
+        assert isinstance(over, Claim)
+        assert over.previous == live
+        assert engine.claim_service(attempt, "image", nothing_is_over) == HeldBy(other.run)
+
+    def test_a_run_that_lost_its_claim_changes_nothing(self, lab: Lab) -> None:
+        engine, (attempt, _) = lab.engine(), deploy(lab, lab.engine(), service())
+        engine.accept_version(attempt)
+        live = engine.live_version(PROJECT, service().name)
+        engine.claim_service(other_run(attempt), "image", lambda run: run == RUN)
+        seen = roll_back(engine, attempt, Claim())
+        assert seen.phase is Phase.READY
+        assert "run-2" in seen.reason
+        with pytest.raises(NotClaimed):
+            engine.accept_version(attempt)
+        assert engine.live_version(PROJECT, service().name) == live
+
+    def test_after_a_roll_back_has_begun_nothing_is_deployed(self, lab: Lab) -> None:
+        late, (attempt, _) = lab.engine(), deploy(lab, lab.engine(), service())
+        assert take_back(lab.engine(), attempt).phase is Phase.ABSENT
+        for change in (
+            lambda: late.ensure_version(attempt, service(), COMMIT, lab.image),
+            lambda: late.accept_version(attempt),
+        ):
+            with pytest.raises(NotClaimed):
+                change()
+        assert lab.engine().live_version(PROJECT, service().name) is None
+
+    def test_a_controller_that_was_overtaken_takes_no_claim(self, lab: Lab) -> None:
+        attempt = attempt_of(lab, "serve")
+        lab.engine().abandon_claim(attempt, lab.image)
+        lab.engine().abandon_claim(attempt, lab.image)
+
+        def overtaken(run: RunName) -> bool:
+            raise EngineError("another controller has taken the run over")
+
+        with pytest.raises(EngineError):
+            lab.engine().claim_service(attempt, "image", overtaken)
+        assert isinstance(
+            lab.engine().claim_service(other_run(attempt), "image", nothing_is_over), Claim
+        )
+
+    def test_what_cannot_be_brought_back_is_kept(self, lab: Lab) -> None:
+        engine, (attempt, _) = lab.engine(), deploy(lab, lab.engine(), service())
+        engine.accept_version(attempt)
+        live = engine.live_version(PROJECT, service().name)
+        seen = roll_back(engine, attempt, Claim("", Unresolved("it was changed by hand")))
+        assert seen.phase is Phase.FAILED
+        assert "it was changed by hand" in seen.reason
+        assert lab.engine().live_version(PROJECT, service().name) == live
 
     def test_forget_removes_a_run_but_not_what_is_live(self, lab: Lab) -> None:
         engine = lab.engine()

@@ -22,6 +22,8 @@ TOUCHES = {
     LocalEngine: (
         "publish_source",
         "ensure_job",
+        "claim_service",
+        "abandon_claim",
         "ensure_version",
         "accept_version",
         "restore_version",

@@ -8,17 +8,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from bodywork.errors import SourceLost
+from bodywork.errors import NotClaimed, SourceLost
 from bodywork.model.names import Namespace, ProjectName, RunName, StageName, service_name
 from bodywork.model.run import (
     Checkout,
+    Claim,
+    HeldBy,
     LogLine,
     Observation,
     Phase,
     ServiceVersion,
     StageRun,
+    Unresolved,
 )
 from bodywork.model.stage import Stage
+from bodywork.ports import IsOver
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 RUNNING = Observation(Phase.RUNNING, started_at=NOON)
@@ -39,6 +43,8 @@ class World:
         started: every attempt ever started, in order: never twice the same.
         stopped: attempts that were stopped from outside.
         live: the version that answers for each service.
+        claims: which run has the claim on a service.
+        rolled_back: services that a run has begun to roll back.
     """
 
     outcomes: dict[str, list[Observation]] = field(default_factory=dict)
@@ -52,6 +58,8 @@ class World:
     forgotten: list[RunName] = field(default_factory=list)
     live: dict[str, ServiceVersion] = field(default_factory=dict)
     unrestorable: set[str] = field(default_factory=set)
+    claims: dict[str, tuple[RunName, Claim]] = field(default_factory=dict)
+    rolled_back: set[tuple[str, RunName]] = field(default_factory=set)
 
     def outcome(self, attempt: StageRun, default: Observation) -> Observation:
         """Return what the script has in store for the attempt."""
@@ -99,7 +107,31 @@ class FakeEngine:
     def live_version(self, project: ProjectName, stage: StageName) -> ServiceVersion | None:
         return self.world.live.get(service_name(project, stage))
 
+    def claim_service(self, attempt: StageRun, image: str, is_over: IsOver) -> Claim | HeldBy:
+        service = service_name(attempt.project, attempt.stage)
+        holder, claim = self.world.claims.get(service, (attempt.run, None))
+        if holder != attempt.run and not is_over(holder):
+            return HeldBy(holder)
+        if holder != attempt.run or claim is None:
+            assert not is_over(attempt.run)
+            claim = Claim(f"uid-{service}", self.world.live.get(service))
+            self.world.claims[service] = (attempt.run, claim)
+        return claim
+
+    def abandon_claim(self, attempt: StageRun, image: str) -> None:
+        service = service_name(attempt.project, attempt.stage)
+        if self.world.claims.get(service, ("", None))[0] == attempt.run:
+            del self.world.claims[service]
+
+    def _require_claim(self, attempt: StageRun) -> None:
+        service = service_name(attempt.project, attempt.stage)
+        if self.world.claims.get(service, ("", None))[0] != attempt.run:
+            raise NotClaimed(f"run {attempt.run} does not have the claim on {service}")
+        if (service, attempt.run) in self.world.rolled_back:
+            raise NotClaimed(f"run {attempt.run} rolls {service} back")
+
     def ensure_version(self, attempt: StageRun, stage: Stage, commit: str, image: str) -> str:
+        self._require_claim(attempt)
         self.world.services.add(attempt)
         return self._ensure(attempt)
 
@@ -107,16 +139,23 @@ class FakeEngine:
         return self.observe_job(attempt)
 
     def accept_version(self, attempt: StageRun) -> None:
+        self._require_claim(attempt)
         service = service_name(attempt.project, attempt.stage)
         self.world.live[service] = ServiceVersion(_uid(attempt), attempt.run, attempt.stage, "c0")
 
-    def restore_version(self, attempt: StageRun, previous: ServiceVersion | None) -> Observation:
+    def restore_version(self, attempt: StageRun, claim: Claim) -> Observation:
         service = service_name(attempt.project, attempt.stage)
-        live = self.world.live.get(service)
-        if service in self.world.unrestorable:
-            return Observation(Phase.FAILED, reason="its folder is gone")
+        live, previous = self.world.live.get(service), claim.previous
+        holder = self.world.claims.get(service, (attempt.run, None))[0]
+        if holder != attempt.run:
+            return Observation(Phase.READY, reason=f"run {holder} has claimed it since")
         if live and live.run != attempt.run and live != previous:
             return Observation(Phase.READY, reason=f"run {live.run} has deployed since")
+        self.world.rolled_back.add((service, attempt.run))
+        if isinstance(previous, Unresolved):
+            return Observation(Phase.FAILED, reason=previous.reason)
+        if service in self.world.unrestorable:
+            return Observation(Phase.FAILED, reason="its folder is gone")
         self.world.seen[attempt] = replace(FAILED, uid=_uid(attempt), reason="rolled back")
         if previous is None:
             self.world.live.pop(service, None)
@@ -126,7 +165,7 @@ class FakeEngine:
             return RUNNING
         return READY
 
-    def settle(self, project: ProjectName, stage: StageName, keep: Sequence[str]) -> None:
+    def settle(self, attempt: StageRun, keep: Sequence[str]) -> None:
         """Keep every version: memory is cheap."""
 
     def wait(self, attempts: Sequence[StageRun], timeout: float | None) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bodywork.local import LocalAdministration, LocalEngine
 from bodywork.model.names import Namespace, ProjectName, RunName, StageName
-from bodywork.model.run import Checkout, Observation, Phase, StageRun
+from bodywork.model.run import Checkout, Claim, Observation, Phase, StageRun
 from bodywork.model.stage import Batch, SecretVariable, Service, Stage
 
 NAMESPACE = Namespace("shop")
@@ -96,11 +96,18 @@ class Machine:
     def deploy(self, stage: Stage, run: str, *, accept: bool = True) -> Observation:
         """Deploy a service's version until it is ready or has failed."""
         attempt = attempt_of(stage.name, 1, run)
+        self.claim(attempt)
         self.engine.ensure_version(attempt, stage, COMMIT, "image")
         seen = self.prove(attempt)
         if accept and seen.phase is Phase.READY:
             self.engine.accept_version(attempt)
         return seen
+
+    def claim(self, attempt: StageRun) -> Claim:
+        """Take the claim, as where each other run has ended."""
+        answer = self.engine.claim_service(attempt, "image", lambda run: run != attempt.run)
+        assert isinstance(answer, Claim)
+        return answer
 
     def prove(self, attempt: StageRun) -> Observation:
         """Look at a version until it is ready or cannot become so."""

@@ -13,7 +13,7 @@ import pytest
 
 from bodywork.errors import EngineError, NotFound
 from bodywork.model.names import RunName
-from bodywork.model.run import Phase, ServiceVersion
+from bodywork.model.run import Claim, Phase, ServiceVersion
 from tests.bodywork.local.machine import (
     NAMESPACE,
     PROJECT,
@@ -43,7 +43,9 @@ def deploy(machine: Machine, word: str, run: str) -> ServiceVersion:
 
 def bring_back(machine: Machine, run: str, previous: ServiceVersion | None) -> Phase:
     attempt = attempt_of("serve", 1, run)
-    while (seen := machine.engine.restore_version(attempt, previous)).phase is Phase.RUNNING:
+    while (
+        seen := machine.engine.restore_version(attempt, Claim(previous=previous))
+    ).phase is Phase.RUNNING:
         machine.engine.wait([attempt], 0.1)
     return seen.phase
 
@@ -92,16 +94,16 @@ def test_what_another_run_deployed_since_is_left_alone(machine: Machine) -> None
     first = deploy(machine, "v1", "run-1")
     deploy(machine, "v2", "run-2")
     deploy(machine, "v3", "run-3")
-    seen = machine.engine.restore_version(attempt_of("serve", 1, "run-2"), first)
-    assert (seen.phase, seen.reason) == (Phase.READY, "run run-3 has deployed it since")
+    seen = machine.engine.restore_version(attempt_of("serve", 1, "run-2"), Claim(previous=first))
+    assert (seen.phase, seen.reason) == (Phase.READY, "run run-3 has claimed it since")
     assert answer(machine) == "v3"
 
 
 def test_a_version_whose_files_are_gone_cannot_be_brought_back(machine: Machine) -> None:
     first = deploy(machine, "v1", "run-1")
     deploy(machine, "v2", "run-2")
-    machine.engine.settle(PROJECT, service().name, keep=())
-    seen = machine.engine.restore_version(attempt_of("serve", 1, "run-2"), first)
+    machine.engine.settle(attempt_of("serve", 1, "run-2"), keep=())
+    seen = machine.engine.restore_version(attempt_of("serve", 1, "run-2"), Claim(previous=first))
     assert seen.phase is Phase.FAILED
     assert "are gone" in seen.reason
     assert answer(machine) == "v2"

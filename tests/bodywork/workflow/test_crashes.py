@@ -29,8 +29,9 @@ from tests.fakes.engine import FAILED, LOST, SUCCEEDED
 
 OLD = ServiceVersion("v0", RunName("run-zero"), StageName("serve"), "c9")
 TOUCHES = (
-    "create", "save", "publish_source", "release", "ensure_job", "ensure_version",
-    "accept_version", "restore_version", "stop_job", "settle", "wait",
+    "create", "save", "publish_source", "release", "ensure_job", "claim_service",
+    "abandon_claim", "ensure_version", "accept_version", "restore_version",
+    "stop_job", "settle", "wait",
 )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bodywork.model.names import RunName, StageName
-from bodywork.model.run import ServiceVersion
+from bodywork.model.run import Claim, ServiceVersion, Unresolved
 from bodywork.model.stage import SecretVariable, Service, Stage
 from bodywork.workflow.plan import plan_stages
 from bodywork.workflow.progress import Attempt, Progress, Request, StageProgress, Verdict
@@ -32,6 +32,7 @@ attempts = st.builds(
 versions = st.builds(
     ServiceVersion, id=words, run=words.map(RunName), stage=words.map(StageName), commit=words
 )
+claims = st.builds(Claim, words, st.none() | versions | st.builds(Unresolved, words))
 stages = st.builds(
     StageProgress,
     key=words,
@@ -39,7 +40,8 @@ stages = st.builds(
     why=words,
     reused_from=words,
     attempts=st.lists(attempts, max_size=3).map(tuple),
-    previous=st.none() | versions,
+    claim=st.none() | claims,
+    waits_for=words,
     restoration=st.sampled_from(["", "restored", "removed", "left", "failed"]),
     restoration_reason=words,
 )

@@ -25,7 +25,7 @@ PROJECT = workflow(
 )
 METHODS = (
     "publish_source", "release", "ensure_job", "observe_job", "is_closed", "stop_job",
-    "live_version", "ensure_version", "observe_version", "accept_version", "restore_version",
+    "claim_service", "ensure_version", "observe_version", "accept_version", "restore_version",
     "settle", "wait", "read_log",
 )  # fmt: skip
 HARMLESS = ("release", "is_closed", "settle", "read_log")
@@ -154,7 +154,7 @@ def test_an_engine_that_does_not_answer_leaves_the_run_resumable(method: str, fi
 def test_a_service_that_was_never_begun_is_not_restored() -> None:
     shop = Shop.open()
     del shop.world.live["shop--serve"]
-    last = shop.refusing("live_version").execute(shop.begin())
+    last = shop.refusing("claim_service").execute(shop.begin())
     serve = shop.progress(last.id).stages[StageName("serve")]
     assert last.state == lifecycle.FAILED
     assert serve.restoration == "left"
@@ -169,7 +169,7 @@ def test_a_roll_back_that_found_nothing_of_ours_is_not_called_one() -> None:
     left = Observation(Phase.READY, reason=FOREIGN.message)
 
     class Theirs(FakeEngine):
-        def restore_version(self, attempt: Any, previous: Any) -> Observation:
+        def restore_version(self, attempt: Any, claim: Any) -> Observation:
             return left
 
     controller = shop.controller(wrap_engine=lambda engine: Theirs(shop.world, engine.namespace))

@@ -1,0 +1,129 @@
+"""The versions of a service that its Deployment tells of: in its template and its ReplicaSets."""
+
+import json
+from typing import Any
+
+from bodywork.cluster import labels, paths
+from bodywork.cluster.client import Client
+from bodywork.cluster.labels import annotation, holder_of, is_reserved
+from bodywork.cluster.rollouts import answering
+from bodywork.model.names import RunName, StageName
+from bodywork.model.run import ServiceVersion, Unresolved
+
+Found = dict[str, Any]
+
+
+class Versions:
+    """Looks up the versions of the Deployments of one namespace."""
+
+    def __init__(self, client: Client, namespace: str) -> None:
+        self._client = client
+        self._namespace = namespace
+
+    def accepted(self, deployment: Found) -> ServiceVersion | None:
+        """Return the version that is live: accepted, or put back by hand, and still to be found."""
+        current, accepted = _current(deployment), annotation(deployment, labels.ACCEPTED)
+        if is_reserved(deployment) or not accepted:
+            return None
+        if current and (current.id == accepted or _is_by_hand(deployment, current)):
+            return current
+        template = self.template_of(deployment, accepted)
+        return version_in(template) if template else None
+
+    def to_come_back_to(self, deployment: Found) -> ServiceVersion | Unresolved | None:
+        """Return what a roll-back of the next version comes back to, as things stand.
+
+        None only where no version was ever put in. A version that is not the accepted one counts
+        where it answers: `kubectl rollout undo` brought it back, or the annotation was lost.
+        """
+        if is_reserved(deployment):
+            return None
+        live = self.accepted(deployment)
+        if live is not None:
+            return live
+        current, accepted = _current(deployment), annotation(deployment, labels.ACCEPTED)
+        if current is not None and not accepted and answering(deployment):
+            return current
+        if accepted:
+            return Unresolved(f"the cluster has kept nothing of version {accepted}")
+        what = f"version {current.id} was never accepted" if current else "it is at no version"
+        return Unresolved(f"{what} of which Bodywork knows that it answered")
+
+    def template_of(self, deployment: Found, version: str) -> Found | None:
+        """Return the pod template of a version that the Deployment has, or had."""
+        if version_of(deployment) == version:
+            return dict(deployment["spec"]["template"])
+        for each in self.replica_sets(deployment):
+            template = each["spec"]["template"]
+            if annotation(template, labels.VERSION) == version:
+                return _without_hash(template)
+        return None
+
+    def replica_sets(self, deployment: Found) -> list[Found]:
+        """Return the Deployment's ReplicaSets, the newest last, by the number of the revision."""
+        chosen = deployment["spec"]["selector"]["matchLabels"]
+        selector = ",".join(f"{key}={value}" for key, value in sorted(chosen.items()))
+        items, _ = self._client.list_all(
+            paths.replica_sets(self._namespace), label_selector=selector
+        )
+        uid = deployment["metadata"]["uid"]
+        return sorted((each for each in items if _is_owned_by(each, uid)), key=_revision)
+
+
+def version_of(deployment: Found) -> str:
+    """Return the id of the version in the Deployment's template, "" for none."""
+    return annotation(deployment["spec"]["template"], labels.VERSION)
+
+
+def version_in(template: Found) -> ServiceVersion:
+    """Return the version that a pod template is of."""
+    borne = template["metadata"]["labels"]
+    return ServiceVersion(
+        annotation(template, labels.VERSION),
+        RunName(borne[labels.RUN]),
+        StageName(borne[labels.STAGE]),
+        annotation(template, labels.COMMIT),
+    )
+
+
+def specification(template: Found) -> Found:
+    """Return what of a version is not in its template: replicas, port."""
+    try:
+        return dict(json.loads(annotation(template, labels.SPECIFICATION) or "{}"))
+    except ValueError:
+        return {}
+
+
+def run_of(deployment: Found) -> str:
+    """Return the run whose version is in the Deployment's template, "" for none."""
+    borne = deployment["spec"]["template"]["metadata"].get("labels") or {}
+    return str(borne.get(labels.RUN, ""))
+
+
+def _current(deployment: Found) -> ServiceVersion | None:
+    return version_in(deployment["spec"]["template"]) if version_of(deployment) else None
+
+
+def _is_by_hand(deployment: Found, current: ServiceVersion) -> bool:
+    """Whether the version was put in by no run: the last that had a claim deployed another one."""
+    holder = holder_of(deployment)
+    return holder is not None and holder != current.run and answering(deployment)
+
+
+def _is_owned_by(found: Found, uid: str) -> bool:
+    owners = found["metadata"].get("ownerReferences") or []
+    return any(owner["uid"] == uid for owner in owners)
+
+
+def _revision(replica_set: Found) -> int:
+    return int(annotation(replica_set, "deployment.kubernetes.io/revision") or 0)
+
+
+def _without_hash(template: Found) -> Found:
+    """Return a ReplicaSet's template as the Deployment had it."""
+    borne = {
+        key: value
+        for key, value in template["metadata"]["labels"].items()
+        if key != "pod-template-hash"
+    }
+    return {**template, "metadata": {**template["metadata"], "labels": borne}}

@@ -1,0 +1,125 @@
+"""Claims on services: a run changes a service only once its claim on it is on its own record.
+
+A claim lasts until its run has ended on record: a later step may fail, and then the run rolls the
+service back. So nothing has to be released, and a crash cannot leave a claim that lasts for ever.
+A run that meets the claim of another unfinished run waits for its end, within a limit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bodywork.errors import EngineError
+from bodywork.model.names import RunName, StageName, service_name
+from bodywork.model.run import Claim, HeldBy, StageRun
+from bodywork.model.stage import Service
+from bodywork.workflow import attempts, lifecycle
+from bodywork.workflow.context import LOG, Context
+from bodywork.workflow.progress import Progress
+from bodywork.workflow.refusals import REFUSALS
+from statemachine.checkpoint import Checkpoint
+from statemachine.errors import CheckpointCorrupt, CheckpointNotFound, Fenced
+
+CLAIM_LOOK_SECONDS = 1.0
+"""How often it is looked whether the run that has the claim has ended."""
+CLAIM_WAIT_SECONDS = 1800.0
+"""How long a controller waits for a claim before the stage fails."""
+
+
+def take(
+    context: Context, checkpoint: Checkpoint, progress: Progress, names: Sequence[StageName]
+) -> Progress:
+    """Take the claims on the step's services, for as long as none is held by another run.
+
+    They are taken in the order of their names, the next one only once there is the one before:
+    two runs of one step cannot wait for each other.
+    """
+    wanted = sorted(name for name in names if _is_wanted(progress, name))
+    for position, name in enumerate(wanted):
+        attempt = _attempt(progress, name)
+        if context.due.get(attempt, 0.0) > context.clock.monotonic():
+            return progress
+        try:
+            is_over = _IsOver(context, checkpoint)
+            answer = context.engine.claim_service(attempt, progress.project.image, is_over)
+        except REFUSALS as refusal:
+            progress = attempts.refuse(context, progress, name, refusal)
+            left = replace(progress.stages[name], restoration="left")  # nothing was changed
+            progress = progress.with_stage(name, left)
+            continue
+        if isinstance(answer, HeldBy):
+            return _wait_for(context, progress, wanted[position:], answer)
+        progress = _with_claim(progress, name, answer)
+    return progress
+
+
+def _is_wanted(progress: Progress, name: StageName) -> bool:
+    stage = progress.stages[name]
+    unclaimed = isinstance(progress.stage(name).kind, Service) and stage.claim is None
+    return unclaimed and stage.latest is not None and stage.latest.active
+
+
+def _attempt(progress: Progress, name: StageName) -> StageRun:
+    return progress.stage_run(name, len(progress.stages[name].attempts))
+
+
+def _with_claim(progress: Progress, name: StageName, claim: Claim) -> Progress:
+    stage = replace(progress.stages[name], claim=claim, waits_for="")
+    latest = stage.latest
+    if latest:
+        stage = stage.with_latest(replace(latest, reason="", hint=""))
+    return progress.with_stage(name, stage)
+
+
+def _wait_for(
+    context: Context, progress: Progress, waiting: Sequence[StageName], held: HeldBy
+) -> Progress:
+    """Return the progress of stages that wait for another run, the first of them for its claim."""
+    due = context.clock.monotonic() + CLAIM_LOOK_SECONDS
+    context.due.update({_attempt(progress, name): due for name in waiting})
+    name = waiting[0]
+    service = service_name(progress.project.project, name)
+    hint = (
+        f"`bodywork cancel {held.run}` ends that run, "
+        f"`bodywork workflow --resume --run {held.run}` carries it on"
+    )
+    if context.left(f"claim on {service}", CLAIM_WAIT_SECONDS) <= 0:
+        minutes = round(CLAIM_WAIT_SECONDS / 60)
+        reason = f"run {held.run} has held {service} for {minutes} minutes"
+        return attempts.refuse(context, progress, name, EngineError(reason, hint=hint))
+    reason = f"waits for run {held.run}, which holds {service}"
+    _say_once(context, _attempt(progress, name), reason)
+    stage = progress.stages[name]
+    latest = stage.latest
+    if latest is None or stage.waits_for == held.run:
+        return progress
+    waits = replace(stage, waits_for=held.run)
+    return progress.with_stage(name, waits.with_latest(replace(latest, reason=reason, hint=hint)))
+
+
+def _say_once(context: Context, attempt: StageRun, reason: str) -> None:
+    if (attempt, reason) not in context.told:
+        LOG.warning("stage=%s %s", attempt.stage, reason)
+        context.told.add((attempt, reason))
+
+
+class _IsOver:
+    """Says whether a run has ended; refuses to go on where the own run has another controller."""
+
+    def __init__(self, context: Context, checkpoint: Checkpoint) -> None:
+        self._records = context.records
+        self._own = checkpoint
+
+    def __call__(self, run: RunName) -> bool:
+        if self._records is None:
+            return False
+        if run == self._own.id:
+            current = self._records.load(run).checkpoint
+            if current.epoch != self._own.epoch:
+                raise Fenced(f"another controller has taken run {run} over")
+            return current.state in lifecycle.TERMINAL
+        try:
+            return self._records.load(run).checkpoint.state in lifecycle.TERMINAL
+        except CheckpointNotFound:
+            return True
+        except CheckpointCorrupt:
+            return False  # it may go on: who mends or deletes the record decides
