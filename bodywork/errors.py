@@ -99,6 +99,10 @@ class SecretExists(EngineError):
     """There is a secret of that name already."""
 
 
+class NoRoom(EngineError):
+    """The engine has no room for it now: a quota is used up. Later, there may be some."""
+
+
 class SourceLost(EngineError):
     """The engine no longer holds the source of the run; it must be published again."""
 

@@ -95,6 +95,7 @@ class Engine(Protocol):
 
         Raises:
             SourceLost: the run's source is gone; publish it and call again.
+            NoRoom: a quota is used up; nothing was started, call again later.
             EngineError: an object of that name is there, and is not ours.
         """
         ...

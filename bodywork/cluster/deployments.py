@@ -17,8 +17,9 @@ from bodywork.cluster.errors import Conflict
 from bodywork.cluster.exposed_services import CONFLICTS, ExposedServices, identity_of, name_of
 from bodywork.cluster.labels import annotation, holder_of, is_reserved
 from bodywork.cluster.manifests import build_deployment, version_id
-from bodywork.cluster.rollouts import answering, judge_rollout
+from bodywork.cluster.rollouts import end_standstill, judge_rollout, rolled_out, standstill
 from bodywork.cluster.sources import Sources
+from bodywork.cluster.verdicts import is_being_deleted, stuck_pods, waiting
 from bodywork.cluster.versions import Versions, run_of, specification, version_in, version_of
 from bodywork.cluster.views import RunView
 from bodywork.cluster.watching import Watched
@@ -104,10 +105,9 @@ class Deployments:
             other = version_of(deployment)
             reason = f"version {other} has been deployed since"
             return Observation(Phase.LOST, uid=uid, reason=reason)
-        view = self._view(attempt.run)
-        pods = [pod for pod in view.pods() if _is_of(pod, attempt)]
+        pods = self._pods_of(attempt)
         refusals = [] if pods else _refusals_of(deployment)
-        seen = judge_rollout(deployment, pods, refusals)
+        seen = self._bounded(attempt, deployment, judge_rollout(deployment, pods, refusals))
         address = f"http://{name_of(attempt)}:{_port_in(deployment['spec']['template'])}"
         return replace(seen, uid=uid, address=address if seen.phase is Phase.READY else "")
 
@@ -220,23 +220,54 @@ class Deployments:
         return Observation(Phase.RUNNING)
 
     def _restored(self, attempt: StageRun, deployment: Found) -> Observation:
-        pods = self._view(attempt.run).pods()
-        gone = not any(_is_of(pod, attempt) for pod in pods)
-        if not answering(deployment) or not gone or not self._note_accepted(deployment):
+        halt = standstill(deployment)
+        if not rolled_out(deployment):
+            return waiting(Observation(Phase.RUNNING), halt)
+        left = self._pods_of(attempt)
+        if left and not self._do_not_end(attempt, left):
+            return waiting(Observation(Phase.RUNNING), stuck_pods(left))
+        if not self._note_accepted(deployment):
             return Observation(Phase.RUNNING)
         port = _port_in(deployment["spec"]["template"])
         self._exposed.ensure_port(attempt, port)
-        return Observation(Phase.READY, address=f"http://{name_of(attempt)}:{port}")
+        told = stuck_pods(left) if left else halt
+        return Observation(
+            Phase.READY,
+            address=f"http://{name_of(attempt)}:{port}",
+            hint=f"{told.reason}; {told.hint}" if told else "",
+        )
 
     def _without_deployment(
         self, attempt: StageRun, previous: ServiceVersion | Unresolved | None
     ) -> Observation:
         if previous is not None:
             return Observation(Phase.FAILED, reason="its Deployment was deleted")
-        if any(_is_of(pod, attempt) for pod in self._view(attempt.run).pods()):
-            return Observation(Phase.RUNNING)
+        pods = self._pods_of(attempt)
+        stuck = stuck_pods(pods) if pods else None
+        if stuck and not self._do_not_end(attempt, pods):
+            return waiting(Observation(Phase.RUNNING), stuck)
         left = self._exposed.delete(attempt)
-        return Observation(Phase.ABSENT, reason=f"{left}; it was left alone" if left else "")
+        return Observation(
+            Phase.ABSENT,
+            reason=f"{left}; it was left alone" if left else "",
+            hint=f"{stuck.reason}; {stuck.hint}" if stuck else "",
+        )
+
+    def _bounded(self, attempt: StageRun, deployment: Found, seen: Observation) -> Observation:
+        """Bound what Kubernetes keeps no deadline for: a pause, or no replicas at all."""
+        limits, what = self._view(attempt.run).limits, (attempt, "standstill")
+        if seen.phase not in (Phase.PENDING, Phase.RUNNING) or not standstill(deployment):
+            limits.begin_anew(what)
+            return seen
+        late = limits.is_over(what, deployment["spec"]["progressDeadlineSeconds"])
+        return end_standstill(deployment, seen) if late else seen
+
+    def _do_not_end(self, attempt: StageRun, pods: Sequence[Found]) -> bool:
+        """Say whether all that is left are pods that nobody ends, although they should have."""
+        view = self._view(attempt.run)
+        return all(map(is_being_deleted, pods)) and view.limits.is_over(
+            (attempt, "end"), view.patience
+        )
 
     # -- reading and writing --------------------------------------------------------------------
 
@@ -249,6 +280,9 @@ class Deployments:
         if found is not None and labels.is_ours(found):
             self._watched.learn(found)
         return found
+
+    def _pods_of(self, attempt: StageRun) -> list[Found]:
+        return [pod for pod in self._view(attempt.run).pods() if _is_of(pod, attempt)]
 
     def _get(self, name: str) -> Found | None:
         try:

@@ -18,7 +18,7 @@ from urllib3.exceptions import (
     ProxyError,
 )
 
-from bodywork.errors import BodyworkError, EngineError, EngineUnavailable, NotFound
+from bodywork.errors import BodyworkError, EngineError, EngineUnavailable, NoRoom, NotFound
 from statemachine.errors import TransientError
 
 _BUSY = frozenset({429, 503})
@@ -65,7 +65,7 @@ class Forbidden(EngineError):
     """A right is missing, or a policy forbids it."""
 
 
-class QuotaExceeded(Forbidden):
+class QuotaExceeded(Forbidden, NoRoom):
     """The namespace's quota is used up: later, there may be room."""
 
 
@@ -165,7 +165,8 @@ def _forbidden(message: str, told: dict[str, Any]) -> Forbidden:
     if any(each.get("reason") == "NamespaceTerminating" for each in causes):
         return NamespaceEnding(message, hint="the namespace is being deleted: wait, or use another")
     if "exceeded quota" in message:
-        return QuotaExceeded(message, hint="free something, or have the namespace's quota raised")
+        full = f"the namespace's quota is exhausted: {message}"
+        return QuotaExceeded(full, hint="free something, or have the namespace's quota raised")
     from bodywork.cluster.forbidden import hint_for  # late: needed for refusals only
 
     return Forbidden(message, hint=hint_for(message))

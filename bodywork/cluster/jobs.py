@@ -1,5 +1,6 @@
 """Batch stages: one Job an attempt, under the one name that it can have."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,19 @@ from bodywork.cluster.client import Client
 from bodywork.cluster.errors import AlreadyExists, Forbidden
 from bodywork.cluster.manifests import build_job
 from bodywork.cluster.sources import Sources
-from bodywork.cluster.verdicts import is_over, judge_job, owned_by
+from bodywork.cluster.trouble_rows import Wait
+from bodywork.cluster.troubles import BRIEFLY_SECONDS
+from bodywork.cluster.verdicts import (
+    condition,
+    is_over,
+    judge_job,
+    lifetime,
+    owned_by,
+    still_beside,
+    stuck_pods,
+    trouble_of,
+    waiting,
+)
 from bodywork.cluster.views import RunView
 from bodywork.errors import EngineError, NotFound
 from bodywork.model.names import RunName, job_name
@@ -17,7 +30,13 @@ from bodywork.model.run import Observation, Phase, StageRun
 from bodywork.model.stage import Stage
 
 Found = dict[str, Any]
+LOG = logging.getLogger("bodywork.cluster")
 STOPPED = "stopped"
+BESIDE_SECONDS = 15
+"""How long other containers of a pod may go on after the stage's has ended."""
+ASKED_AGAIN, GIVEN_UP = 2, 4
+"""After how many looks' patience an end that does not come is asked of the Job itself, and is not
+waited for any more."""
 
 
 class Jobs:
@@ -57,41 +76,127 @@ class Jobs:
         if job is None:
             return Observation(Phase.ABSENT, reason="its Job was deleted")
         seen = self._judge(attempt, job)
-        if seen.phase is Phase.PENDING and seen.final:
-            self._end(job, seen.reason, seen.hint)
-            return replace(seen, final=False)
+        if seen.phase is Phase.PENDING:
+            return self._judge_start(attempt, job, seen)
+        if seen.phase.ended:
+            self._end_what_is_beside(attempt, job)
+        elif self._hangs(attempt, job):
+            return waiting(replace(seen, phase=Phase.LOST), stuck_pods(self._pods(attempt, job)))
         doomed = _verdict(job)
         if doomed and seen.phase is Phase.FAILED:
-            return replace(seen, reason=doomed, hint=_hint(job), final=doomed != STOPPED)
+            final = doomed != STOPPED and not _annotation(job, labels.AGAIN)
+            return replace(seen, reason=doomed, hint=_annotation(job, labels.HINT), final=final)
         return seen
 
     def stop(self, attempt: StageRun) -> None:
-        """End the attempt, and return when nothing of it runs."""
+        """End the attempt, and return when nothing of it runs.
+
+        The kubelet is asked first, which keeps the pod with its log; then the Job's controller.
+
+        Raises:
+            EngineError: nothing has ended it, as on a node that is dead: it may run on.
+        """
         view = self._view(attempt.run)
         job = self._find(attempt)
         while job is not None and not self._is_at_rest(attempt, job):
-            heard = view.bell.count
+            heard, uid = view.bell.count, job["metadata"]["uid"]
             if not _verdict(job):
                 self._end(job, STOPPED)
+            if view.limits.is_over((uid, "stop"), GIVEN_UP * view.patience):
+                stuck = stuck_pods(self._pods(attempt, job))
+                raise EngineError(stuck.reason, hint=stuck.hint)
+            if view.limits.is_over((uid, "end"), ASKED_AGAIN * view.patience):
+                self._end_by_the_job(job)
             view.bell.wait(heard, view.patience)
             job = self._find(attempt)
 
     def is_closed(self, attempt: StageRun) -> bool:
-        """Say whether the Job itself says that it has ended, or is gone."""
+        """Say whether the Job itself says that it has ended, or is gone.
+
+        Of a stage that has ended, this is not waited for without end; what does not agree with it
+        is said in the log.
+        """
         job = self._find(attempt)
-        return job is None or is_over(job)
+        if job is None or condition(job, "Complete"):
+            return True
+        name, uid = job["metadata"]["name"], job["metadata"]["uid"]
+        if not is_over(job):
+            view = self._view(attempt.run)
+            if not view.limits.is_over((uid, "closed"), GIVEN_UP * view.patience):
+                return False
+            stuck = stuck_pods(self._pods(attempt, job))
+            self._warn(attempt, f"its Job {name} is not Complete: {stuck.reason}")
+            return True
+        beside = _annotation(job, labels.OUTLIVED)
+        because = f", as container {beside} outlived it" if beside else ""
+        self._warn(
+            attempt, f"it has succeeded, and Kubernetes calls its Job {name} Failed{because}"
+        )
+        return True
+
+    def _judge_start(self, attempt: StageRun, job: Found, seen: Observation) -> Observation:
+        """End what will not start, and go on looking until it has ended."""
+        if self._hangs(attempt, job):
+            return waiting(replace(seen, phase=Phase.LOST), stuck_pods(self._pods(attempt, job)))
+        if not _verdict(job) and seen.final:
+            self._end(job, seen.reason, seen.hint)
+        elif not _verdict(job) and self._is_waited_for_too_long(attempt, job):
+            self._end(job, f"{seen.reason} (for 5 minutes)", seen.hint, another_try=True)
+        return replace(seen, final=False)
+
+    def _pods(self, attempt: StageRun, job: Found) -> list[Found]:
+        found = owned_by(self._view(attempt.run).pods(), job["metadata"]["uid"])
+        return [dict(each) for each in found]
+
+    def _is_waited_for_too_long(self, attempt: StageRun, job: Found) -> bool:
+        """Say whether a trouble that mostly passes has lasted for its whole time."""
+        found = [trouble_of(pod) for pod in self._pods(attempt, job)[-1:]]
+        briefly = any(each is not None and each.wait is Wait.BRIEFLY for each in found)
+        uid = job["metadata"]["uid"]
+        limits = self._view(attempt.run).limits
+        return briefly and limits.is_over((uid, "start"), BRIEFLY_SECONDS)
+
+    def _hangs(self, attempt: StageRun, job: Found) -> bool:
+        """Say whether Kubernetes has decided that the Job fails, and cannot end its pod."""
+        if condition(job, "FailureTarget") is None:
+            return False
+        view, uid = self._view(attempt.run), job["metadata"]["uid"]
+        return view.limits.is_over((uid, "hangs"), GIVEN_UP * view.patience)
+
+    def _end_what_is_beside(self, attempt: StageRun, job: Found) -> None:
+        """Let the kubelet end a pod which other containers keep alive; that is noted before, as
+        the pod's end looks like the stage's time limit."""
+        for pod in self._pods(attempt, job):
+            beside = still_beside(pod)
+            if not beside or _annotation(job, labels.OUTLIVED):
+                continue
+            noted = {"metadata": {"annotations": {labels.OUTLIVED: beside}}}
+            self._patch(job, noted)
+            limit = min(lifetime(pod) + BESIDE_SECONDS, pod["spec"]["activeDeadlineSeconds"])
+            path = paths.pod(job["metadata"]["namespace"], pod["metadata"]["name"])
+            self._client.patch(path, {"spec": {"activeDeadlineSeconds": limit}})
+
+    def _end_by_the_job(self, job: Found) -> None:
+        """Let the Job's controller delete the pods, where the kubelet does not end them."""
+        if job["spec"].get("activeDeadlineSeconds") != 1:
+            self._patch(job, {"spec": {"activeDeadlineSeconds": 1}})
+
+    def _warn(self, attempt: StageRun, text: str) -> None:
+        limits = self._view(attempt.run).limits
+        if limits.is_new((attempt, text)):
+            LOG.warning("stage=%s: %s", attempt.stage, text)
 
     def _judge(self, attempt: StageRun, job: Found) -> Observation:
         view = self._view(attempt.run)
-        pods = owned_by(view.pods(), job["metadata"]["uid"])
+        pods = self._pods(attempt, job)
         refusals = view.refusals(job["metadata"]["uid"]) if not pods else ()
         return judge_job(job, pods, refusals)
 
     def _is_at_rest(self, attempt: StageRun, job: Found) -> bool:
         if not self._judge(attempt, job).phase.ended:
             return False
-        pods = owned_by(self._view(attempt.run).pods(), job["metadata"]["uid"])
-        return all(pod["status"].get("phase") in ("Succeeded", "Failed") for pod in pods)
+        phases = [pod["status"].get("phase") for pod in self._pods(attempt, job)]
+        return all(phase in ("Succeeded", "Failed") for phase in phases)
 
     def _find(self, attempt: StageRun) -> Found | None:
         """Return the Job; that there is none is believed of the API server alone."""
@@ -130,32 +235,33 @@ class Jobs:
                 hint="was the record deleted and made anew? Remove that Job",
             )
 
-    def _end(self, job: Found, reason: str, hint: str = "") -> None:
+    def _end(self, job: Found, reason: str, hint: str = "", *, another_try: bool = False) -> None:
         """Let the Job fail now, and note why; the pod first, so that its log stays."""
         namespace = job["metadata"]["namespace"]
         run = RunName(job["metadata"]["labels"][labels.RUN])
+        told = {labels.VERDICT: reason, **({labels.HINT: hint} if hint else {})}
+        told |= {labels.AGAIN: "it may start later"} if another_try else {}
+        noted: Found = {"metadata": {"annotations": told}}
         for pod in owned_by(self._view(run).pods(), job["metadata"]["uid"]):
             if pod["status"].get("startTime") and pod["status"].get("phase") == "Running":
                 path = paths.pod(namespace, pod["metadata"]["name"])
                 self._client.patch(path, {"spec": {"activeDeadlineSeconds": 1}})
-                self._note(job, reason, hint, {})
+                self._patch(job, noted)
                 return
-        self._note(job, reason, hint, {"spec": {"activeDeadlineSeconds": 1}})
+        self._patch(job, {**noted, "spec": {"activeDeadlineSeconds": 1}})
 
-    def _note(self, job: Found, reason: str, hint: str, more: Found) -> None:
+    def _patch(self, job: Found, change: Found) -> None:
         name, namespace = job["metadata"]["name"], job["metadata"]["namespace"]
         run = RunName(job["metadata"]["labels"][labels.RUN])
-        told = {labels.VERDICT: reason, **({labels.HINT: hint} if hint else {})}
-        noted = {"metadata": {"annotations": told}, **more}
-        self._view(run).learn_job(self._client.patch(paths.job(namespace, name), noted))
+        self._view(run).learn_job(self._client.patch(paths.job(namespace, name), change))
 
 
 def _verdict(job: Found) -> str:
-    return str((job["metadata"].get("annotations") or {}).get(labels.VERDICT, ""))
+    return _annotation(job, labels.VERDICT)
 
 
-def _hint(job: Found) -> str:
-    return str((job["metadata"].get("annotations") or {}).get(labels.HINT, ""))
+def _annotation(job: Found, key: str) -> str:
+    return str((job["metadata"].get("annotations") or {}).get(key, ""))
 
 
 def _path(attempt: StageRun) -> str:

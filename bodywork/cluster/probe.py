@@ -16,7 +16,7 @@ from bodywork.cluster.client import Client
 from bodywork.cluster.containers import build_container
 from bodywork.cluster.doctor_jobs import build_doctor_job, remove_doctor_job
 from bodywork.cluster.manifests import CONTAINER, SERVICE_ACCOUNT
-from bodywork.cluster.verdicts import judge_job, owned_by
+from bodywork.cluster.verdicts import is_backing_off, judge_job, owned_by
 from bodywork.cluster.watching import Bell, Watched
 from bodywork.errors import BodyworkError
 from bodywork.model.checks import Check, Needs
@@ -94,6 +94,8 @@ def _wait(job: Found, pods: Watched, events: Watched, bell: Bell, seconds: float
         own = owned_by(pods.objects(), job["metadata"]["uid"])
         seen = judge_job(job, own, _refusals(events) if not own else ())
         left = deadline - time.monotonic()
+        if own and is_backing_off(own[-1]):
+            return replace(seen, final=True)  # who waits here can try again by hand
         if seen.phase.ended or seen.final or left <= 0:
             return seen
         bell.wait(heard, left)

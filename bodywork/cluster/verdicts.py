@@ -5,14 +5,15 @@ and is enough to go on. Counters of a Job are never believed
 (https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-failure-policy).
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from bodywork.cluster import labels
 from bodywork.cluster.manifests import CONTAINER
+from bodywork.cluster.trouble_rows import Wait
+from bodywork.cluster.troubles import Trouble, explain, one_line
 from bodywork.model.redaction import redact
 from bodywork.model.run import Observation, Phase
 
@@ -21,36 +22,10 @@ Found = Mapping[str, Any]
 TAIL_LINES = 20
 TAIL_COLUMNS = 200
 
-_HOPELESS = {
-    "InvalidImageName": "the image's name is not valid",
-    "ErrImageNeverPull": "the image is not on the node, and is never pulled",
-    "CreateContainerConfigError": "its container cannot be configured",
-    "CreateContainerError": "its container cannot be made",
-    "RunContainerError": "its container cannot be started",
-    "ImagePullBackOff": "the image cannot be pulled",
-}
-_SLOW = {
-    "ErrImagePull": "the image cannot be pulled",
-    "CrashLoopBackOff": "it ends again and again",
-}
-_BACK_OFF = re.compile(r'Back-off pulling image "[^"]*": ErrImagePull: ')
-_NO_SECRET = re.compile(r'secret "([^"]+)" not found')
-_NO_KEY = re.compile(r"couldn't find key (\S+) in Secret ([^/\s]+)/(\S+)")
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Why something does not start.
-
-    Attributes:
-        reason: one line for people.
-        hopeless: whether waiting cannot mend it.
-        hint: what the user can do.
-    """
-
-    reason: str
-    hopeless: bool
-    hint: str = ""
+_KILLED = (137, 143)
+"""Exit codes of what was ended by SIGKILL or SIGTERM."""
+_UNSEEN = ("ContainerStatusUnknown", "Unknown")
+"""Why a container has ended, where the kubelet has not seen it end."""
 
 
 def judge_job(job: Found, pods: Sequence[Found], refusals: Iterable[str]) -> Observation:
@@ -80,8 +55,17 @@ def judge_job(job: Found, pods: Sequence[Found], refusals: Iterable[str]) -> Obs
     return seen
 
 
-def waiting(seen: Observation, trouble: Trouble) -> Observation:
-    """Return the observation with what keeps the attempt from starting."""
+def stuck_pods(pods: Iterable[Found]) -> Trouble:
+    """Return what to say of pods that do not end, though all who could end them were asked."""
+    left = [pod for pod in pods if pod["status"].get("phase") not in ("Succeeded", "Failed")]
+    names = [f"pod {pod['metadata']['name']} on node {_node_of(pod) or '?'}" for pod in left]
+    return explain("stuck", ", ".join(names) or "its Job", "") or Trouble("", Wait.IN_TIME)
+
+
+def waiting(seen: Observation, trouble: Trouble | None) -> Observation:
+    """Return the observation with what is in the attempt's way, if anything is."""
+    if trouble is None:
+        return seen
     return replace(seen, reason=trouble.reason, hint=trouble.hint, final=trouble.hopeless)
 
 
@@ -99,41 +83,65 @@ def condition(found: Found, kind: str) -> Found | None:
 
 
 def trouble_of(pod: Found) -> Trouble | None:
-    """Say what keeps a pod from starting, if anything does."""
-    for status in container_statuses(pod):
-        waiting = status.get("state", {}).get("waiting") or {}
-        reason, message = waiting.get("reason", ""), one_line(waiting.get("message", ""))
-        message = _BACK_OFF.sub("", message)  # the same reason as before the pause
-        if reason in _HOPELESS:
-            text, hint = _because(_HOPELESS[reason], message, reason), _hint_for(message)
-            return Trouble(text, hopeless=True, hint=hint)
-        if reason in _SLOW:
-            return Trouble(_because(_SLOW[reason], message, reason), hopeless=False)
-    for each in pod.get("status", {}).get("conditions") or ():
-        if each["type"] == "PodScheduled" and each["status"] == "False":
-            message = one_line(each.get("message", ""))
-            return Trouble(_because("no node has room for it", message, ""), hopeless=False)
-    return None
+    """Say what keeps a pod from starting, or makes what it says doubtful, if anything does."""
+    if (taken := condition(pod, "DisruptionTarget")) is not None:
+        return explain("taken", str(taken.get("reason", "")), str(taken.get("message", "")))
+    if is_being_deleted(pod):
+        return explain("deleted", "", "")
+    own = pod.get("status", {})
+    if own.get("reason") == "NodeLost" or own.get("phase") == "Unknown":
+        return explain("silent", _node_of(pod), str(own.get("message", "")))
+    return _waiting(pod) or _waiting_beside(pod) or _unscheduled(pod)
 
 
 def refusal(messages: Iterable[str]) -> Trouble | None:
     """Say why the cluster refuses to make a pod, by the newest of these events' messages."""
     text = one_line(next(iter(reversed(list(messages))), ""))
-    if not text:
-        return None
-    if "exceeded quota" in text:
-        return Trouble(
-            f"the namespace's quota is exhausted: {_after(text, 'exceeded quota')}", False
-        )
-    if "violates PodSecurity" in text:
-        return Trouble(f"Pod Security refuses it: {_after(text, 'violates PodSecurity')}", True)
-    if "serviceaccount" in text and "not found" in text:
-        return Trouble(
-            "the namespace is not set up for Bodywork: a service account is missing",
-            hopeless=True,
-            hint="bodywork setup-namespace NAMESPACE",
-        )
-    return Trouble(f"the cluster refuses its pod: {text}", hopeless=False)
+    return explain("refused", "", text) if text else None
+
+
+def is_being_deleted(pod: Found) -> bool:
+    """Say whether somebody has asked for the pod's end; it may run on, or hang on a dead node."""
+    return bool(pod["metadata"].get("deletionTimestamp"))
+
+
+def was_taken(pod: Found) -> bool:
+    """Say whether the cluster takes the pod away: it is replaced, and costs the stage nothing."""
+    return condition(pod, "DisruptionTarget") is not None
+
+
+def is_backing_off(pod: Found) -> bool:
+    """Say whether the image could not be pulled twice, and the kubelet pauses."""
+    states = [each.get("state", {}).get("waiting") or {} for each in container_statuses(pod)]
+    return any(state.get("reason") == "ImagePullBackOff" for state in states)
+
+
+def was_lost(terminated: Found) -> bool:
+    """Say whether a container's end was noted by a kubelet that had not seen it."""
+    return terminated.get("reason") in _UNSEEN
+
+
+def still_beside(pod: Found) -> str:
+    """Return which containers keep the pod alive after the end of the stage's, "" for none.
+
+    Native sidecars are not meant: the kubelet ends them itself.
+    """
+    if ending(pod) is None:
+        return ""
+    found = pod.get("status", {}).get("containerStatuses") or ()
+    return ", ".join(
+        str(each["name"])
+        for each in found
+        if each["name"] != CONTAINER and "terminated" not in each.get("state", {})
+    )
+
+
+def lifetime(pod: Found) -> int:
+    """Return after how many seconds of the pod's life its stage has ended: by one kubelet's clock,
+    which measures a pod's deadline as well."""
+    began = moment(pod.get("status", {}).get("startTime"))
+    ended = moment((ending(pod) or {}).get("finishedAt"))
+    return max(0, int((ended - began).total_seconds())) if began and ended else 0
 
 
 def ending(pod: Found) -> Found | None:
@@ -174,7 +182,11 @@ def describe_end(pod: Found, terminated: Found) -> str:
     if pod.get("status", {}).get("reason") == "DeadlineExceeded":
         return _deadline(pod)
     if pod.get("status", {}).get("reason") == "Evicted":
-        return f"evicted: {one_line(pod['status'].get('message', ''))}"
+        return _why_the_pod_failed(pod)
+    if was_lost(terminated):
+        return _told("lost", f"exit code {code}")
+    if is_being_deleted(pod) and code in _KILLED:
+        return f"its pod was deleted while it ran (exit code {code})"
     if terminated.get("reason") in ("ContainerCannotRun", "StartError"):
         return f"its container cannot be started: {one_line(terminated.get('message', ''))}"
     return f"exit code {code}"
@@ -201,35 +213,35 @@ def moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def one_line(text: str) -> str:
-    """Return a message without line breaks, at most a paragraph of it."""
-    return redact(" ".join(str(text).split()))[:400]
-
-
 def _judge_pods(job: Found, pods: Sequence[Found]) -> Observation:
-    counting = [pod for pod in pods if not _was_disrupted(pod)]
+    counting = [pod for pod in pods if not was_taken(pod)]
+    pending = Observation(Phase.PENDING)
     if not counting:
-        return Observation(Phase.PENDING)
+        return waiting(pending, trouble_of(pods[-1]) if pods else None)
     pod = counting[-1]
     terminated = ending(pod)
     if terminated is not None:
-        return _ended(pod, terminated)
+        return _ended(job, pod, terminated)
     if pod.get("status", {}).get("phase") == "Failed":
         return Observation(Phase.FAILED, reason=_why_the_pod_failed(pod))
     for status in container_statuses(pod):
         if running := status.get("state", {}).get("running"):
-            return Observation(Phase.RUNNING, started_at=moment(running.get("startedAt")))
-    trouble = trouble_of(pod)
-    pending = Observation(Phase.PENDING)
-    return pending if trouble is None else waiting(pending, trouble)
+            seen = Observation(Phase.RUNNING, started_at=moment(running.get("startedAt")))
+            return waiting(seen, trouble_of(pod))
+    return waiting(pending, trouble_of(pod))
 
 
-def _ended(pod: Found, terminated: Found) -> Observation:
+def _ended(job: Found, pod: Found, terminated: Found) -> Observation:
     code = terminated.get("exitCode")
+    outlived = (job["metadata"].get("annotations") or {}).get(labels.OUTLIVED, "")
+    if outlived:  # the pod's deadline is ours, and says nothing about the stage
+        pod = {**pod, "status": {**pod["status"], "reason": ""}}
     well = code == 0 and not pod.get("status", {}).get("reason")
+    beside = outlived or still_beside(pod)
+    kept = f"container {beside} goes on after its end; Bodywork ends the pod" if beside else ""
     return Observation(
         Phase.SUCCEEDED if well else Phase.FAILED,
-        reason="" if well else describe_end(pod, terminated),
+        reason=kept if well else describe_end(pod, terminated),
         exit_code=code,
         started_at=moment(terminated.get("startedAt")),
         ended_at=moment(terminated.get("finishedAt")),
@@ -237,15 +249,52 @@ def _ended(pod: Found, terminated: Found) -> Observation:
     )
 
 
-def _was_disrupted(pod: Found) -> bool:
-    """Whether the cluster took the pod away: it is replaced, and costs the stage nothing."""
-    return condition(pod, "DisruptionTarget") is not None
+def _waiting(pod: Found) -> Trouble | None:
+    for status in container_statuses(pod):
+        state = status.get("state", {}).get("waiting") or {}
+        reason, message = str(state.get("reason", "")), str(state.get("message", ""))
+        if trouble := explain("waiting", reason, message):
+            return trouble
+    return None
+
+
+def _waiting_beside(pod: Found) -> Trouble | None:
+    """Say which container that somebody else has put into the pod keeps the stage's waiting."""
+    if has_started(pod):
+        return None
+    status = pod.get("status", {})
+    found = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    for each in found:
+        state = each.get("state", {}).get("waiting") or {}
+        reason, message = str(state.get("reason", "")), str(state.get("message", ""))
+        if each["name"] != CONTAINER and explain("waiting", reason, message):
+            return explain("beside", f"{each['name']} {reason}", message)
+    return None
+
+
+def _unscheduled(pod: Found) -> Trouble | None:
+    for each in pod.get("status", {}).get("conditions") or ():
+        if each["type"] == "PodScheduled" and each["status"] == "False":
+            return explain("unscheduled", str(each.get("reason", "")), str(each.get("message", "")))
+    return None
+
+
+def _node_of(pod: Found) -> str:
+    return str(pod.get("spec", {}).get("nodeName", ""))
+
+
+def _told(kind: str, reason: str, message: str = "") -> str:
+    trouble = explain(kind, reason, message)
+    return trouble.reason if trouble else reason
 
 
 def _why_the_pod_failed(pod: Found) -> str:
-    if pod["status"].get("reason") == "DeadlineExceeded":
+    own = pod["status"]
+    if own.get("reason") == "DeadlineExceeded":
         return _deadline(pod)
-    return one_line(pod["status"].get("message") or pod["status"].get("reason") or "its pod failed")
+    return _told("failed", str(own.get("reason") or ""), str(own.get("message") or "")) or (
+        "its pod failed"
+    )
 
 
 def _deadline(pod: Found) -> str:
@@ -269,20 +318,3 @@ def _memory_limit(pod: Found) -> str:
         if container["name"] == CONTAINER and limit:
             return f"; its limit is {limit}"
     return "; the node had no memory left: set MEMORY_REQUEST_MB to what the stage needs"
-
-
-def _because(what: str, message: str, reason: str) -> str:
-    return f"{what}: {message or reason}" if message or reason else what
-
-
-def _hint_for(message: str) -> str:
-    """Return the command that mends what keeps a container from being configured."""
-    if missing := _NO_SECRET.search(message):
-        return f"bodywork secret create --name={missing[1]} --data KEY=VALUE"
-    if missing := _NO_KEY.search(message):
-        return f"bodywork secret update -n {missing[2]} --name={missing[3]} --data {missing[1]}=…"
-    return ""
-
-
-def _after(text: str, word: str) -> str:
-    return text.partition(word)[2].strip(" :") or text

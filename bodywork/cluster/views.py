@@ -3,6 +3,7 @@
 from typing import Any
 
 from bodywork.cluster import labels, paths
+from bodywork.cluster.limits import Limits
 from bodywork.cluster.watching import Bell, Reading, Watched
 from bodywork.model.names import Namespace, RunName
 from bodywork.model.run import StageRun
@@ -27,6 +28,7 @@ class RunView:
         scheduler: Scheduler = THREADS,
     ) -> None:
         self.bell = bell
+        self.limits = Limits(scheduler.monotonic)
         mine = f"{labels.RUN}={run}"
         self._jobs = Watched(
             client, paths.jobs(namespace), bell, label_selector=mine, scheduler=scheduler

@@ -23,6 +23,7 @@ from bodywork.workflow.context import LOG, Context
 from bodywork.workflow.missing_modules import missing_module_hint
 from bodywork.workflow.progress import Attempt, Progress, record
 from bodywork.workflow.refusals import REFUSALS, attempt_call, failed_observation
+from bodywork.workflow.room import wait_for_room
 
 NOT_ENDED = "it could not be ended"
 """How the reason of an attempt begins that the engine refused to stop: it may still run."""
@@ -185,13 +186,13 @@ def _look(context: Context, progress: Progress, name: StageName, attempt: Attemp
         if seen.phase is Phase.READY and seen.uid == attempt.uid:
             context.engine.accept_version(stage_run)
     except REFUSALS as refusal:
+        if later := wait_for_room(context, stage, stage_run, attempt, refusal):
+            return progress.with_stage(name, progress.stages[name].with_latest(later))
         seen = failed_observation(refusal, attempt.uid)
         if attempt.state == "started" and isinstance(stage.kind, Batch):
             what = f"stage={name}: its Job could not be ended"
             attempt_call(what, lambda: context.engine.stop_job(stage_run), otherwise=None)
-    after = record(attempt, seen)
-    if after.state == "failed" and not after.hint:
-        after = replace(after, hint=missing_module_hint(after.tail, name, progress.modules))
+    after = _hinted(progress, name, record(attempt, seen))
     if after.active:
         _follow(context, progress, stage_run, seen)
     if after.state == "succeeded" and after.ended_at is None:
@@ -227,7 +228,15 @@ def _observe(context: Context, stage: Stage, attempt: StageRun) -> Observation:
     return context.engine.observe_version(attempt)
 
 
+def _hinted(progress: Progress, name: StageName, attempt: Attempt) -> Attempt:
+    if attempt.state != "failed" or attempt.hint:
+        return attempt
+    return replace(attempt, hint=missing_module_hint(attempt.tail, name, progress.modules))
+
+
 def _announce(progress: Progress, stage: Stage, attempt: Attempt) -> None:
+    if attempt.reason:
+        return  # it was announced, and had to wait
     what = "job" if isinstance(stage.kind, Batch) else "deployment"
     again = f" (attempt {attempt.number})" if attempt.number > 1 else ""
     name = service_name(progress.project.project, stage.name)
@@ -239,6 +248,8 @@ def _conclude(context: Context, progress: Progress, attempt: Attempt, run: Stage
     context.report.stage_ended(run, _log_of(context, run))
     if attempt.state == "succeeded":
         LOG.info("completed stage=%s (%s, attempt %d)", run.stage, name, run.attempt)
+        if attempt.reason:
+            LOG.warning("stage=%s: %s", run.stage, attempt.reason)
     else:
         _say_failed(context, attempt, run)
 

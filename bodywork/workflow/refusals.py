@@ -12,7 +12,7 @@ would be met again by every later controller, so it must lead somewhere:
 from collections.abc import Callable
 from typing import TypeVar
 
-from bodywork.errors import BodyworkError, EngineError, NotFound
+from bodywork.errors import BodyworkError, EngineError, NoRoom, NotFound
 from bodywork.model.run import Observation, Phase
 from bodywork.workflow.context import LOG
 
@@ -21,7 +21,11 @@ REFUSALS = (EngineError, NotFound)
 
 
 def failed_observation(refusal: BodyworkError, uid: str = "") -> Observation:
-    """Return the observation of something that the engine refuses; no retry can help."""
+    """Return the observation of something that the engine refuses; no retry can help, but where
+    it had no room for it (`room`)."""
+    if isinstance(refusal, NoRoom):
+        reason = f"it did not start in time: {refusal.message}"
+        return Observation(Phase.FAILED, uid=uid, reason=reason, hint=refusal.hint)
     return Observation(Phase.FAILED, uid=uid, reason=refusal.message, hint=refusal.hint, final=True)
 
 

@@ -45,7 +45,9 @@ def restore_next(context: Context, progress: Progress) -> Progress:
     except REFUSALS as refusal:
         seen = failed_observation(refusal)
     if not _settled(seen) and context.left(service, _budget(progress, name)) <= 0:
-        seen = Observation(Phase.FAILED, reason="the previous version did not come back in time")
+        late = "the previous version did not come back in time"
+        reason = f"{late}: {seen.reason}" if seen.reason else late
+        seen = Observation(Phase.FAILED, reason=reason, hint=seen.hint)
     return _record(context, progress, name, seen) if _settled(seen) else progress
 
 
@@ -103,6 +105,8 @@ def _say_outcome(service: str, seen: Observation) -> None:
     outcome = _outcome(seen)
     words = {"left": "left alone", "failed": "could not be restored"}.get(outcome, outcome)
     why = f": {seen.reason}" if seen.reason else ""
+    if not why and seen.hint:  # it is done, and something has to be said of it
+        why = f": {seen.hint}"
     level = logging.ERROR if outcome == "failed" else logging.WARNING
     LOG.log(level, "deployment=%s %s%s", service, words, why)
 

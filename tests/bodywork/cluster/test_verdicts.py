@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bodywork.cluster import labels
-from bodywork.cluster.verdicts import judge_job, owned_by, refusal
+from bodywork.cluster.verdicts import judge_job, lifetime, owned_by, refusal, still_beside
 from bodywork.model.run import Observation, Phase
 
 Found = dict[str, Any]
@@ -117,11 +117,11 @@ def judge(found: Found, *pods: Found, refused: str = "") -> Observation:
             "the image cannot be pulled: no such host",
             False,
         ),
-        (
+        (  # nobody says why: kubelets before 1.31 give the cause once, at the failure itself
             pod(waiting("ImagePullBackOff", "Back-off pulling image")),
             Phase.PENDING,
             "the image cannot be pulled: Back-off pulling image",
-            True,
+            False,
         ),
         (
             pod(waiting("InvalidImageName", "couldn't parse image name")),
@@ -295,3 +295,110 @@ def test_a_status_that_is_not_complete_yet_is_no_error(state: Found, status: Fou
 def test_any_message_of_a_refusal_is_one_line(text: str) -> None:
     found = refusal([text])
     assert found is None or ("\n" not in found.reason and len(found.reason) < 500)
+
+
+MESH = {"name": "istio-proxy", "state": {"running": {"startedAt": STARTED}}}
+
+
+def beside(seen: Found, *others: Found) -> Found:
+    seen["status"]["containerStatuses"] += others
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("code", "phase", "reason"),
+    [
+        (0, Phase.SUCCEEDED, "container istio-proxy goes on after its end; Bodywork ends the pod"),
+        (3, Phase.FAILED, "exit code 3"),
+    ],
+)
+def test_a_sidecar_that_goes_on_does_not_hide_the_stages_end(
+    code: int, phase: Phase, reason: str
+) -> None:
+    seen = beside(pod(terminated(code), phase="Running"), MESH)
+    found = judge(job(), seen)
+    assert (found.phase, found.reason, found.exit_code) == (phase, reason, code)
+    assert still_beside(seen) == "istio-proxy"
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_the_end_of_a_pod_that_was_outlived_is_not_the_stages_time_limit(code: int) -> None:
+    seen = pod(terminated(code), phase="Failed", reason="DeadlineExceeded")
+    found = judge(job(**{labels.OUTLIVED: "istio-proxy"}), beside(seen, {**MESH, **terminated(0)}))
+    assert found.phase is (Phase.SUCCEEDED if code == 0 else Phase.FAILED)
+    assert "MAX_COMPLETION" not in found.reason
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        pod(terminated(0), phase="Succeeded"),
+        pod({"running": {"startedAt": STARTED}}, phase="Running"),
+        beside(pod(terminated(0), phase="Running"), {"name": "x", "state": terminated(1)}),
+        pod(  # a native sidecar: the kubelet ends it
+            terminated(0), phase="Running", initContainerStatuses=[MESH]
+        ),
+    ],
+)
+def test_nothing_goes_on_beside_a_stage_that(seen: Found) -> None:
+    assert still_beside(seen) == ""
+
+
+def test_a_stages_lifetime_is_told_by_its_nodes_clock() -> None:
+    assert lifetime(pod(terminated(0), phase="Running", startTime=STARTED)) == 8
+    assert lifetime(pod(terminated(0), phase="Running")) == 0
+
+
+@pytest.mark.parametrize(
+    ("seen", "phase", "reason"),
+    [
+        (
+            pod(terminated(255, "Unknown"), phase="Failed"),
+            Phase.FAILED,
+            "its node lost the container (exit code 255): was it restarted?",
+        ),
+        (
+            pod(phase="Failed", reason="OutOfcpu", message="Pod was rejected: no cpu"),
+            Phase.FAILED,
+            "its node refused it (OutOfcpu): Pod was rejected: no cpu",
+        ),
+        (
+            pod(
+                {"running": {"startedAt": STARTED}},
+                phase="Running",
+                reason="NodeLost",
+                message="Node n which was running pod p is unresponsive",
+            ),
+            Phase.RUNNING,
+            "its node does not answer: Node n which was running pod p is unresponsive",
+        ),
+        (
+            beside(
+                pod(waiting("PodInitializing")),
+                {"name": "istio-init", "state": waiting("ErrImagePull", "no such host")},
+            ),
+            Phase.PENDING,
+            "container istio-init, which others put into its pod, does not start: no such host",
+        ),
+    ],
+)
+def test_what_the_node_or_others_do_is_told_as_that(seen: Found, phase: Phase, reason: str) -> None:
+    found = judge(job(), seen)
+    assert (found.phase, found.reason, found.final) == (phase, reason, False)
+
+
+@pytest.mark.parametrize("code", [137, 143])
+def test_a_batch_pod_that_somebody_deletes_is_told_as_that(code: int) -> None:
+    seen = pod(terminated(code), phase="Failed")
+    seen["metadata"]["deletionTimestamp"] = ENDED
+    assert judge(job(), seen).reason == f"its pod was deleted while it ran (exit code {code})"
+    failed = pod(terminated(7), phase="Failed")
+    failed["metadata"]["deletionTimestamp"] = ENDED
+    assert judge(job(), failed).reason == "exit code 7"
+
+
+def test_a_pod_that_the_cluster_takes_away_is_told_and_waited_for() -> None:
+    drained = is_true("DisruptionTarget", "EvictionByEvictionAPI", "Eviction API: evicting")
+    found = judge(job(), pod(terminated(143), phase="Failed", conditions=[drained]))
+    assert (found.phase, found.final) == (Phase.PENDING, False)
+    assert found.reason.startswith("the cluster takes its pod away (EvictionByEvictionAPI)")
