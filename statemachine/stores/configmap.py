@@ -2,8 +2,12 @@
 
 Two things are enforced by the server, and all safety rests on them: a name exists once, and an
 update that names another resourceVersion than the stored one is refused. So a record is created by
-POST, and afterwards only ever replaced whole, by its uid and version: an update without them would
-overwrite anything, and apply would bring a deleted record back.
+POST, and afterwards only ever replaced whole, by its uid and resourceVersion: an update without
+them would overwrite anything, and apply would bring a deleted record back.
+
+The version of a checkpoint is its uid and the hash of its text, and not the resourceVersion, which
+other people's labels and annotations move. Where those have, the record is read again, and replaced
+by the resourceVersion that it has now; what was put beside our fields stays.
 https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
 """
 
@@ -19,9 +23,11 @@ from statemachine.errors import (
 )
 from statemachine.store import Stored
 from statemachine.stores.objects import Object, Objects
-from statemachine.stores.rules import Head, check_save
+from statemachine.stores.rules import Head, check_save, version_of
 
 CHECKPOINT = "checkpoint.json"
+TOUCHED = 10
+"""How often a save is sent again because others have changed labels or annotations meanwhile."""
 
 Texts = Mapping[str, str]
 Describe = Callable[[Checkpoint], Texts]
@@ -91,19 +97,20 @@ class ConfigMapStore:
         """Replace exactly the version `expected`."""
         raw = encode(checkpoint, sealed=seal, limit=self._limit)
         known = self._known.get(checkpoint.id)
-        if known is None or _version(known) != expected:
-            known = self._current(checkpoint)
-            _judge(known, checkpoint, expected)
-        body = self._record(checkpoint, raw, _identity(known))
-        if seal:
-            body["immutable"] = True
-        saved = self._objects.replace(checkpoint.id, body)
-        if saved is None:
-            saved = self._current(checkpoint)
-            if _text_in(saved) != raw.decode("ascii"):  # else it landed, and was sent twice
-                _judge(saved, checkpoint, expected)
-                raise StoreUnavailable(f"saving machine {checkpoint.id} was refused for no reason")
-        return self._remember(checkpoint, saved)
+        if known is None or known["version"] != expected:
+            known = self._expected(checkpoint, expected)
+        for _ in range(TOUCHED):
+            body = self._record(checkpoint, raw, _identity(known))
+            if seal:
+                body["immutable"] = True
+            saved = self._objects.replace(checkpoint.id, body)
+            if saved is not None:
+                return self._remember(checkpoint, saved)
+            current = self._current(checkpoint)
+            if _text_in(current) == raw.decode("ascii"):  # it landed, and was sent twice
+                return self._remember(checkpoint, current)
+            known = self._expected(checkpoint, expected, current)
+        raise StoreUnavailable(f"the record of machine {checkpoint.id} changes all the time")
 
     def delete(self, machine_id: str) -> None:
         """Delete the record; the server deletes what it owns."""
@@ -161,7 +168,7 @@ class ConfigMapStore:
     def _remember(self, checkpoint: Checkpoint, found: Object) -> Stored:
         """Keep what names the version; its contents are large and known."""
         kept = {key: value for key, value in found["metadata"].items() if key != "managedFields"}
-        self._known[checkpoint.id] = {"metadata": kept}
+        self._known[checkpoint.id] = {"metadata": kept, "version": _version(found)}
         return Stored(checkpoint, _version(found))
 
     def _current(self, checkpoint: Checkpoint) -> Object:
@@ -174,21 +181,25 @@ class ConfigMapStore:
             )
         return found
 
+    def _expected(
+        self, checkpoint: Checkpoint, expected: str, found: Object | None = None
+    ) -> Object:
+        """Return the stored object, read anew unless given, which must be of that version."""
+        found = found or self._current(checkpoint)
+        current, sealed = _checkpoint_in(found), bool(found.get("immutable"))
+        check_save(Head(_version(found), current.epoch, sealed), checkpoint, expected)
+        return found
+
     def _is_foreign(self, found: Object) -> bool:
         """Say whether an object neither bears our labels nor holds a checkpoint."""
         borne = found["metadata"].get("labels") or {}
         return not (self._labels.items() <= borne.items()) and _text_in(found) is None
 
 
-def _judge(found: Object, checkpoint: Checkpoint, expected: str) -> None:
-    """Raise unless the stored object is the expected one."""
-    current, sealed = _checkpoint_in(found), bool(found.get("immutable"))
-    check_save(Head(_version(found), current.epoch, sealed), checkpoint, expected)
-
-
 def _version(found: Object) -> str:
-    metadata = found["metadata"]
-    return f"{metadata['uid']}/{metadata['resourceVersion']}"
+    """Return what changes with each save, and with nothing else."""
+    text = _text_in(found) or ""
+    return f"{found['metadata']['uid']}/{version_of(text.encode())}"
 
 
 def _identity(known: Object) -> Object:
