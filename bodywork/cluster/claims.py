@@ -12,12 +12,12 @@ from typing import Any
 from bodywork.cluster import labels, paths
 from bodywork.cluster.client import Client
 from bodywork.cluster.deleting import delete_exactly
-from bodywork.cluster.errors import AlreadyExists, Conflict
 from bodywork.cluster.exposed_services import CONFLICTS, identity_of, name_of
 from bodywork.cluster.labels import annotation, claim_on, holder_of, is_reserved
 from bodywork.cluster.manifests import build_reservation
 from bodywork.cluster.versions import Versions, run_of, version_in
-from bodywork.errors import EngineError, NotClaimed, NotFound
+from bodywork.cluster.writes import converge, look_staying, merge
+from bodywork.errors import EngineError, NotClaimed
 from bodywork.model.names import RunName
 from bodywork.model.run import Claim, HeldBy, ServiceVersion, StageRun, Unresolved
 from bodywork.ports import IsOver
@@ -77,32 +77,29 @@ class ServiceClaims:
             NotClaimed: another run has it, or this run has begun to roll the service back.
             Foreign: the Deployment is not ours.
         """
-        name = name_of(attempt)
         found = self._find(attempt)
         if found is None:
-            raise NotClaimed(f"the Deployment {name} was deleted meanwhile")
+            raise NotClaimed(f"the Deployment {name_of(attempt)} was deleted meanwhile")
+        self.check(attempt, found)
+        return found
+
+    def check(self, attempt: StageRun, found: Found) -> None:
+        """Check that the attempt's run has the claim on the Deployment. Raises as `require`."""
+        labels.require_ours(found, identity_of(attempt))
+        name = name_of(attempt)
         holder = holder_of(found)
         if was_rolled_back(found, attempt.run):
             raise NotClaimed(f"run {attempt.run} has begun to roll {name} back")
         if holder != attempt.run and (holder is not None or run_of(found) != attempt.run):
             whose = f"run {holder} has" if holder else "no run has"
             raise NotClaimed(f"{whose} the claim on {name}, and not run {attempt.run}")
-        return found
 
     def mark(self, deployment: Found, marks: dict[str, str | None]) -> Found | None:
         """Write annotations to exactly the Deployment that was read; None where it has changed."""
         seen = deployment["metadata"]
-        body = {
-            "metadata": {
-                "uid": seen["uid"],
-                "resourceVersion": seen["resourceVersion"],
-                "annotations": marks,
-            }
-        }
-        try:
-            return self._client.patch(paths.deployment(self._namespace, seen["name"]), body)
-        except (Conflict, NotFound):
-            return None
+        path, version = paths.deployment(self._namespace, seen["name"]), seen["resourceVersion"]
+        noted = {"metadata": {"annotations": marks}}
+        return merge(self._client, path, str(seen["uid"]), noted, version=version)
 
     def forget(self, run: RunName) -> None:
         """Delete the names that the run has reserved, and that no run has claimed since."""
@@ -115,20 +112,21 @@ class ServiceClaims:
                 delete_exactly(self._client, paths.deployment, each)
 
     def _find(self, attempt: StageRun) -> Found | None:
-        try:
-            found = self._client.get(paths.deployment(self._namespace, name_of(attempt)))
-        except NotFound:
-            return None
-        labels.require_ours(found, identity_of(attempt))
+        """Return the Deployment, freshly read; the end of one that is being deleted is awaited."""
+        found = look_staying(self._client, paths.deployment(self._namespace, name_of(attempt)))
+        if found is not None:
+            labels.require_ours(found, identity_of(attempt))
         return found
 
     def _reserve(self, attempt: StageRun, image: str, marks: dict[str, Any]) -> None:
         borne = {key: value for key, value in marks.items() if value is not None}
         body = build_reservation(attempt, image, borne)
-        try:
-            self._client.create(paths.deployments(self._namespace), body)
-        except AlreadyExists:
-            return  # whose it is, the caller reads
+        place = paths.deployments(self._namespace)
+
+        def decide(found: Found | None) -> Found | None:
+            return None if found else body  # whose it is, the caller reads
+
+        converge(self._client, place, name_of(attempt), decide, None)
 
     def _claimed_previous(self, deployment: Found) -> ServiceVersion | Unresolved | None:
         """Return what was decided when the claim was taken, by a controller that died since."""

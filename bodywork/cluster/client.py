@@ -9,20 +9,27 @@ silent repetition of writes is off.
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from bodywork.cluster.configuration import Access, find_access
-from bodywork.cluster.errors import Expired, Unavailable
+from bodywork.cluster.errors import Expired, Refused, Unavailable
+from bodywork.cluster.faults import LOOKS, WRITES, Answer, classify
 from bodywork.cluster.transport import Question, TimeOuts, Transport
+from bodywork.errors import BodyworkError
 from statemachine.retries import RetryPolicy, call
 
 Found = dict[str, Any]
+T = TypeVar("T")
 Waiting = Callable[[Unavailable, float], None]
 """Told of a fault and of the seconds until the next try."""
 
 PAGE = 500
 QUICK = RetryPolicy(attempts=4, deadline_seconds=8.0, maximum_wait_seconds=3.0)
 """For people who wait at a prompt."""
+GRACE = 1 / 30
+"""The part of the outage budget (30 s of 15 minutes) for which a missing right is not final."""
+_PATIENCE = frozenset({Answer.AGAIN, Answer.BRIEFLY})
+_FINAL = frozenset({Answer.CALLER, Answer.FINAL})
 _VERSION = "/version"
 
 
@@ -49,6 +56,7 @@ class Client:
         sleep: pauses; what it raises ends the call.
         waiting: told before each pause, so that people know why nothing happens.
         monotonic: the clock of the policy.
+        candid: tell of a refusal at once, whatever the policy: for what no run depends on.
     """
 
     def __init__(
@@ -58,12 +66,15 @@ class Client:
         sleep: Callable[[float], None] = time.sleep,
         waiting: Waiting = lambda fault, seconds: None,
         monotonic: Callable[[], float] = time.monotonic,
+        *,
+        candid: bool = False,
     ) -> None:
         self._transport = transport
         self._policy = policy
         self._sleep = sleep
         self._waiting = waiting
         self._monotonic = monotonic
+        self.patient = policy.attempts > QUICK.attempts and not candid
 
     @classmethod
     def connect(
@@ -91,6 +102,17 @@ class Client:
     def hurried(self, policy: RetryPolicy = QUICK) -> "Client":
         """Return a client that shares the connections and gives up sooner, without a word."""
         return Client(self._transport, policy)
+
+    def candid(self) -> "Client":
+        """Return a client that endures outages as long, and tells of refusals at once."""
+        return Client(
+            self._transport,
+            self._policy,
+            self._sleep,
+            self._waiting,
+            self._monotonic,
+            candid=True,
+        )
 
     @property
     def server(self) -> str:
@@ -123,7 +145,7 @@ class Client:
         try:
             return self._pages(path, query)
         except Expired:  # the rest of the pages is gone; all at once cannot expire
-            return _listed(self._send("GET", path, query=query))[:2]
+            return _listed(self._send("GET", path, query=query, listing=True))[:2]
 
     def create(self, path: str, body: Found, *, sure: bool = True) -> Found:
         """Create an object in a collection.
@@ -214,7 +236,7 @@ class Client:
         items: list[Found] = []
         page = {**query, "limit": str(PAGE)}
         while True:
-            found, version, more = _listed(self._send("GET", path, query=page))
+            found, version, more = _listed(self._send("GET", path, query=page, listing=True))
             items += found
             if not more:
                 return items, version
@@ -229,20 +251,57 @@ class Client:
         query: Mapping[str, str] | None = None,
         content: str = "application/json",
         sure: bool = True,
+        listing: bool = False,
     ) -> Found:
         """Send, and again while that may help; an ambiguous end is only repeated if `sure`."""
         question = Question(method, path, query or {}, body, content)
-        last = Unavailable("")
+        table = LOOKS if method == "GET" else WRITES
+
+        def answer(error: BodyworkError) -> Answer:
+            what = table[classify(error, listing=listing)]
+            return what if what in _PATIENCE else Answer.CALLER
 
         def attempt() -> Found:
-            nonlocal last
             try:
                 return _whole(self._transport.exchange(question), path)
             except Unavailable as error:
-                last = error
                 if error.ambiguous and not sure:
-                    raise _Undecided(error) from error
+                    raise _Carried(error) from error
                 raise
+
+        return self.endure(attempt, answer)
+
+    def endure(self, attempt: Callable[[], T], answer: Callable[[BodyworkError], Answer]) -> T:
+        """Call `attempt` until it returns, by this client's policy, as the tables of faults say.
+
+        Args:
+            attempt: raises `Unavailable` for "again".
+            answer: what follows from another error. AGAIN and BRIEFLY are heeded by a patient
+                client alone, LOOK and READ_AGAIN by each: the next `attempt` does so.
+
+        Raises:
+            Unavailable: the policy is used up.
+            EngineError, NotFound: it is final, or for the caller to decide.
+        """
+        began, last = self._monotonic(), Unavailable("")
+        grace = GRACE * self._policy.deadline_seconds
+
+        def once() -> T:
+            nonlocal last
+            try:
+                return attempt()
+            except Unavailable as error:
+                if error.given_up:
+                    raise _Carried(error) from error
+                last = error
+                raise
+            except BodyworkError as error:
+                what = answer(error)
+                late = what is Answer.BRIEFLY and self._monotonic() - began >= grace
+                if what in _FINAL or late or (what in _PATIENCE and not self.patient):
+                    raise
+                last = Refused(error)
+                raise last from error
 
         def pause(seconds: float) -> None:
             seconds = max(seconds, min(last.after_seconds, self._policy.maximum_wait_seconds))
@@ -250,13 +309,18 @@ class Client:
             self._sleep(seconds)
 
         try:
-            return call(self._policy, attempt, sleep=pause, clock=self._monotonic)
-        except _Undecided as undecided:
-            raise undecided.fault from undecided.fault.__cause__
+            return call(self._policy, once, sleep=pause, clock=self._monotonic)
+        except _Carried as carried:
+            raise carried.fault from carried.fault.__cause__
+        except Unavailable as error:
+            if isinstance(error, Refused) and answer(error.refusal) is Answer.BRIEFLY:
+                raise error.refusal from error.refusal.__cause__
+            error.given_up = True
+            raise
 
 
-class _Undecided(Exception):
-    """Carries an ambiguous fault past the policy."""
+class _Carried(Exception):
+    """Carries a fault past the policy: an ambiguous one, or one that was endured already."""
 
     def __init__(self, fault: Unavailable) -> None:
         super().__init__()

@@ -14,6 +14,7 @@ from kubernetes.client.configuration import Configuration
 from kubernetes.config.config_exception import ConfigException
 from kubernetes.config.incluster_config import load_incluster_config
 from kubernetes.config.kube_config import list_kube_config_contexts, load_kube_config
+from yaml import YAMLError
 
 from bodywork import __version__
 from bodywork.cluster.errors import Unavailable
@@ -112,7 +113,7 @@ def _from_files(files: str, context: str) -> Access:
             f"the kubeconfig {files} cannot be used: {_one_line(error)}",
             hint="`kubectl config get-contexts` lists what there is; check --context",
         ) from None
-    except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
+    except (YAMLError, OSError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise UsageError(f"the kubeconfig {files} cannot be read: {_one_line(error)}") from None
     chosen = next((each for each in known if each["name"] == context), active)
     origin = f"context {chosen['name']} of {files}"

@@ -13,7 +13,6 @@ from bodywork.cluster import labels, paths
 from bodywork.cluster.claims import ServiceClaims, was_rolled_back
 from bodywork.cluster.client import Client
 from bodywork.cluster.deleting import delete_exactly
-from bodywork.cluster.errors import Conflict
 from bodywork.cluster.exposed_services import CONFLICTS, ExposedServices, identity_of, name_of
 from bodywork.cluster.labels import annotation, holder_of, is_reserved
 from bodywork.cluster.manifests import build_deployment, version_id
@@ -23,6 +22,7 @@ from bodywork.cluster.verdicts import is_being_deleted, stuck_pods, waiting
 from bodywork.cluster.versions import Versions, run_of, specification, version_in, version_of
 from bodywork.cluster.views import RunView
 from bodywork.cluster.watching import Watched
+from bodywork.cluster.writes import change, look
 from bodywork.errors import EngineError, NotFound
 from bodywork.model.names import ProjectName, RunName, StageName, service_name
 from bodywork.model.run import (
@@ -134,7 +134,7 @@ class Deployments:
         if isinstance(claim.previous, Unresolved):
             return self._keep(deployment, attempt, claim.previous.reason)
         if not was_rolled_back(deployment, attempt.run) or run_of(deployment) == attempt.run:
-            return self._turn_back(deployment, attempt, claim.previous)
+            return self._turn_back(deployment, attempt, claim.previous, claim)
         return self._restored(attempt, deployment)
 
     def settle(self, attempt: StageRun, keep: Sequence[str]) -> None:
@@ -159,12 +159,12 @@ class Deployments:
 
     def _replace(self, attempt: StageRun, found: Found, wanted: Found) -> Found:
         """Put the version into the Deployment, as it is now."""
-        for _ in range(CONFLICTS):
-            try:
-                return self._put(_merged(found, wanted))
-            except Conflict:  # its status, or something that scales it, was written meanwhile
-                found = self._claims.require(attempt)
-        raise EngineError(f"the Deployment {found['metadata']['name']} changes all the time")
+
+        def decide(found: Found) -> Found | None:
+            self._claims.check(attempt, found)
+            return None if version_of(found) == version_id(attempt) else _merged(found, wanted)
+
+        return self._change(found, decide)
 
     def _why_not_ours(self, deployment: Found, attempt: StageRun, claim: Claim) -> str:
         """Return why the Deployment is left alone, "" where this run may roll it back."""
@@ -199,24 +199,26 @@ class Deployments:
         return Observation(Phase.FAILED, reason=f"it was kept as it is: {reason}")
 
     def _turn_back(
-        self, deployment: Found, attempt: StageRun, previous: ServiceVersion
+        self, deployment: Found, attempt: StageRun, previous: ServiceVersion, claim: Claim
     ) -> Observation:
         """Put the previous version's template back; always a write, also where it is there."""
         template = self._versions.template_of(deployment, previous.id)
         if template is None:
             reason = f"the cluster has kept nothing of version {previous.id}"
             return self._keep(deployment, attempt, reason)
-        asked = specification(deployment["spec"]["template"]).get("replicas")
-        body = {**deployment, "spec": {**deployment["spec"], "template": template}}
-        if deployment["spec"].get("replicas") == asked:
-            body["spec"]["replicas"] = specification(template).get("replicas", asked)
-        body["metadata"] = _relabelled(deployment, template["metadata"]["labels"])
-        noted = {**(body["metadata"].get("annotations") or {}), labels.ROLLED_BACK_BY: attempt.run}
-        body["metadata"]["annotations"] = noted
+        seen = deployment["metadata"]["resourceVersion"]
+
+        def decide(found: Found) -> Found | None:
+            again = found["metadata"]["resourceVersion"] != seen
+            done = was_rolled_back(found, attempt.run) and run_of(found) != attempt.run
+            if again and (done or self._why_not_ours(found, attempt, claim)):
+                return None
+            return _turned_back(found, template, attempt.run)
+
         try:
-            self._watched.learn(self._put(body))
-        except Conflict:
-            self._watched.relist()  # its status has moved on: look again
+            self._watched.learn(self._change(deployment, decide))
+        except NotFound:
+            self._watched.relist()  # it was deleted meanwhile: look again
         return Observation(Phase.RUNNING)
 
     def _restored(self, attempt: StageRun, deployment: Found) -> Observation:
@@ -285,14 +287,12 @@ class Deployments:
         return [pod for pod in self._view(attempt.run).pods() if _is_of(pod, attempt)]
 
     def _get(self, name: str) -> Found | None:
-        try:
-            return self._client.get(self._path(name))
-        except NotFound:
-            return None
+        return look(self._client, self._path(name))
 
-    def _put(self, body: Found) -> Found:
-        body.pop("status", None)
-        return self._client.replace(self._path(body["metadata"]["name"]), body)
+    def _change(self, deployment: Found, decide: Callable[[Found], Found | None]) -> Found:
+        """Bring the Deployment that was read to what `decide` wants of it. Raises `NotFound`."""
+        place, name = paths.deployments(self._namespace), deployment["metadata"]["name"]
+        return change(self._client, place, name, decide, deployment)
 
     def _note_accepted(self, deployment: Found) -> bool:
         """Note on exactly the Deployment that was read that its version is the live one."""
@@ -344,13 +344,32 @@ def _merged(found: Found, wanted: Found) -> Found:
     `replicas` stays where it is no more what we set: something scales it.
     """
     kept = {} if is_reserved(found) else found["spec"]
-    body = {**found, "spec": {**kept, **wanted["spec"]}}
+    body = _without_status(found)
+    body["spec"] = {**kept, **wanted["spec"]}
     body["spec"]["selector"] = found["spec"]["selector"]
     asked = specification(found["spec"]["template"]).get("replicas")
     if kept and found["spec"].get("replicas") != asked:
         body["spec"]["replicas"] = found["spec"].get("replicas")
     body["metadata"] = _relabelled(found, wanted["metadata"]["labels"])
     return body
+
+
+def _turned_back(found: Found, template: Found, run: RunName) -> Found:
+    """Return the Deployment with an earlier version's template; a scaled one keeps its scale."""
+    asked = specification(found["spec"]["template"]).get("replicas")
+    body = _without_status(found)
+    body["spec"] = {**found["spec"], "template": template}
+    if found["spec"].get("replicas") == asked:
+        body["spec"]["replicas"] = specification(template).get("replicas", asked)
+    body["metadata"] = _relabelled(found, template["metadata"]["labels"])
+    noted = {**(body["metadata"].get("annotations") or {}), labels.ROLLED_BACK_BY: str(run)}
+    body["metadata"]["annotations"] = noted
+    return body
+
+
+def _without_status(found: Found) -> Found:
+    """Return a copy without the status, which is the cluster's to write."""
+    return {key: value for key, value in found.items() if key != "status"}
 
 
 def _relabelled(found: Found, new: Found) -> Found:

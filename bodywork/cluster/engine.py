@@ -16,7 +16,7 @@ from bodywork.cluster.sources import Sources
 from bodywork.cluster.verdicts import ending, has_started
 from bodywork.cluster.views import PATIENCE_SECONDS, RunView
 from bodywork.cluster.watching import Bell, Watched
-from bodywork.errors import NotFound
+from bodywork.cluster.writes import discard
 from bodywork.model.names import Namespace, ProjectName, RunName, StageName
 from bodywork.model.run import (
     Checkout,
@@ -71,6 +71,7 @@ class KubernetesEngine:
             self._bell,
             label_selector=f"{labels.MANAGED_BY}={labels.BODYWORK}",
             scheduler=scheduler,
+            gives_up=client.patient,
         )
         self._sources = Sources(client, namespace, owner_of)
         self._jobs = Jobs(client, self._sources, self._view, owner_of)
@@ -96,10 +97,7 @@ class KubernetesEngine:
         items, _ = self._client.list_all(paths.jobs(self.namespace), label_selector=selector)
         for each in items:
             path = paths.job(self.namespace, each["metadata"]["name"])
-            try:
-                self._client.delete(path, uid=each["metadata"]["uid"])
-            except NotFound:
-                continue
+            discard(self._client, path, str(each["metadata"]["uid"]))
         self._sources.release(run)
         self._services.forget(run)
         view = self._views.pop(run, None)

@@ -38,7 +38,10 @@ class Unavailable(EngineUnavailable, TransientError):
     Attributes:
         ambiguous: whether a write may have been carried out nevertheless.
         after_seconds: how long the server asks us to stay away; 0 where it does not.
+        given_up: whether it was endured for as long as the client's policy says.
     """
+
+    given_up = False
 
     def __init__(
         self,
@@ -51,6 +54,18 @@ class Unavailable(EngineUnavailable, TransientError):
         EngineUnavailable.__init__(self, message, hint=hint)
         self.ambiguous = ambiguous
         self.after_seconds = after_seconds
+
+
+class Refused(Unavailable):
+    """The API server refuses a request now; a controller sends it again, as `faults` has it.
+
+    Attributes:
+        refusal: what the API server said.
+    """
+
+    def __init__(self, refusal: BodyworkError) -> None:
+        super().__init__(refusal.message, hint=refusal.hint, ambiguous=False)
+        self.refusal = refusal
 
 
 class AlreadyExists(EngineError):
@@ -81,8 +96,16 @@ class Unauthorized(EngineError):
     """The API server does not know who we are."""
 
 
-class Untrusted(EngineError):
+class BadAccess(EngineError):
+    """The address, certificates or keys for the cluster do not hold; nothing was sent."""
+
+
+class Untrusted(BadAccess):
     """The server's certificate is not one that we are told to trust."""
+
+
+class BeingDeleted(EngineError):
+    """The object has been deleted and is not gone yet: it is neither adopted nor changed."""
 
 
 class Expired(EngineError):
@@ -127,13 +150,13 @@ def translate_transport(error: Exception, server: str) -> BodyworkError:
             hint="check certificate-authority and server of the context in the kubeconfig",
         )
     if _unreadable_certificate(error):
-        return EngineError(
+        return BadAccess(
             f"the client certificate or key for the cluster at {server} cannot be read",
             hint="check client-certificate(-data) and client-key(-data) of the user in the "
             "kubeconfig: is one of them empty or cut short?",
         )
     if isinstance(error, LocationValueError):
-        return EngineError(f"{server} is no address of a server", hint="check the kubeconfig")
+        return BadAccess(f"{server} is no address of a server", hint="check the kubeconfig")
     if isinstance(error, MaxRetryError) and error.reason is not None:
         error = error.reason
     return Unavailable(

@@ -5,9 +5,9 @@ from typing import Any
 from bodywork.cluster import labels, paths
 from bodywork.cluster.client import Client
 from bodywork.cluster.deleting import delete_exactly
-from bodywork.cluster.errors import AlreadyExists, Conflict
 from bodywork.cluster.manifests import build_service
-from bodywork.errors import EngineError, NotFound
+from bodywork.cluster.writes import converge
+from bodywork.errors import NotFound
 from bodywork.model.names import service_name
 from bodywork.model.run import StageRun
 
@@ -32,37 +32,33 @@ class ExposedServices:
         Raises:
             Foreign: a Service of that name is not ours.
         """
-        path = self._path(attempt)
-        try:
-            found = self._client.get(path)
-        except NotFound:
-            try:
-                body = build_service(attempt, port)
-                body["metadata"]["annotations"] = {labels.CLAIM: attempt.run}
-                return self._client.create(paths.services(self._namespace), body)
-            except AlreadyExists:
-                found = self._client.get(path)
-        labels.require_ours(found, identity_of(attempt))
-        return found if _user_of(found) == attempt.run else self._note_user(attempt, found)
-
-    def _note_user(self, attempt: StageRun, found: Found) -> Found:
-        for _ in range(CONFLICTS):
-            metadata = found["metadata"]
-            noted = {**(metadata.get("annotations") or {}), labels.CLAIM: str(attempt.run)}
-            body = {**found, "metadata": {**metadata, "annotations": noted}}
-            try:
-                return self._client.replace(self._path(attempt), body)
-            except Conflict:
-                found = self._client.get(self._path(attempt))
-                labels.require_ours(found, identity_of(attempt))
-        raise EngineError(f"the Service {name_of(attempt)} changes all the time")
+        return self._converge(attempt, port, keep_port=True)
 
     def ensure_port(self, attempt: StageRun, port: int) -> None:
         """Send the Service's requests to that port. Raises as `ensure`."""
-        found = self.ensure(attempt, port)
-        if found["spec"]["ports"][0]["port"] != port:
-            found["spec"]["ports"] = build_service(attempt, port)["spec"]["ports"]
-            self._client.replace(self._path(attempt), found)
+        self._converge(attempt, port, keep_port=False)
+
+    def _converge(self, attempt: StageRun, port: int, *, keep_port: bool) -> Found:
+        wanted = build_service(attempt, port)
+        mine = {labels.CLAIM: str(attempt.run)}
+        wanted["metadata"]["annotations"] = mine
+
+        def decide(found: Found | None) -> Found | None:
+            if found is None:
+                return wanted
+            labels.require_ours(found, identity_of(attempt))
+            right = keep_port or found["spec"]["ports"][0]["port"] == port
+            if right and _user_of(found) == attempt.run:
+                return None
+            noted = {**(found["metadata"].get("annotations") or {}), **mine}
+            metadata = {**found["metadata"], "annotations": noted}
+            ports = found["spec"]["ports"] if right else wanted["spec"]["ports"]
+            return {**found, "metadata": metadata, "spec": {**found["spec"], "ports": ports}}
+
+        services, name = paths.services(self._namespace), name_of(attempt)
+        service = converge(self._client, services, name, decide)
+        assert service is not None  # noqa: S101  what is not there was made
+        return service
 
     def delete(self, attempt: StageRun) -> str:
         """Delete the Service if it is ours, and no other run uses it by now; return what is there

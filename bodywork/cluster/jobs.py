@@ -7,7 +7,6 @@ from typing import Any
 
 from bodywork.cluster import labels, paths
 from bodywork.cluster.client import Client
-from bodywork.cluster.errors import AlreadyExists, Forbidden
 from bodywork.cluster.manifests import build_job
 from bodywork.cluster.sources import Sources
 from bodywork.cluster.trouble_rows import Wait
@@ -24,7 +23,8 @@ from bodywork.cluster.verdicts import (
     waiting,
 )
 from bodywork.cluster.views import RunView
-from bodywork.errors import EngineError, NotFound
+from bodywork.cluster.writes import converge, is_being_deleted, look, merge
+from bodywork.errors import EngineError
 from bodywork.model.names import RunName, job_name
 from bodywork.model.run import Observation, Phase, StageRun
 from bodywork.model.stage import Stage
@@ -66,7 +66,8 @@ class Jobs:
             source = self._sources.of(attempt.run, commit)
             owner = self._owner_of(attempt.run)
             known = self._create(attempt, build_job(attempt, stage, image, source, owner))
-            view.learn_job(known)
+            if labels.are_borne(known, labels.labels_of(attempt)):
+                view.learn_job(known)
         self._require_ours(known, attempt)
         return str(known["metadata"]["uid"])
 
@@ -76,6 +77,8 @@ class Jobs:
         if job is None:
             return Observation(Phase.ABSENT, reason="its Job was deleted")
         seen = self._judge(attempt, job)
+        if is_being_deleted(job) and not seen.phase.ended:
+            return self._being_deleted(attempt, job, seen)
         if seen.phase is Phase.PENDING:
             return self._judge_start(attempt, job, seen)
         if seen.phase.ended:
@@ -109,6 +112,14 @@ class Jobs:
                 self._end_by_the_job(job)
             view.bell.wait(heard, view.patience)
             job = self._find(attempt)
+
+    def _being_deleted(self, attempt: StageRun, job: Found, seen: Observation) -> Observation:
+        """Say of a Job that goes, and has no result, that it is lost once nothing of it runs."""
+        uid = str(job["metadata"]["uid"])
+        pods = owned_by(self._view(attempt.run).pods(), uid)
+        if any(pod["status"].get("phase") == "Running" for pod in pods):
+            return replace(seen, phase=Phase.RUNNING, reason="its Job is being deleted", hint="")
+        return Observation(Phase.LOST, uid=uid, reason="its Job is being deleted")
 
     def is_closed(self, attempt: StageRun) -> bool:
         """Say whether the Job itself says that it has ended, or is gone.
@@ -174,7 +185,8 @@ class Jobs:
             self._patch(job, noted)
             limit = min(lifetime(pod) + BESIDE_SECONDS, pod["spec"]["activeDeadlineSeconds"])
             path = paths.pod(job["metadata"]["namespace"], pod["metadata"]["name"])
-            self._client.patch(path, {"spec": {"activeDeadlineSeconds": limit}})
+            uid = str(pod["metadata"]["uid"])
+            merge(self._client, path, uid, {"spec": {"activeDeadlineSeconds": limit}})
 
     def _end_by_the_job(self, job: Found) -> None:
         """Let the Job's controller delete the pods, where the kubelet does not end them."""
@@ -204,25 +216,24 @@ class Jobs:
         known = view.job(attempt)
         if known is not None:
             return known
-        try:
-            found = self._client.get(_path(attempt))
-        except NotFound:
+        found = look(self._client, _path(attempt))
+        if found is None:
             return None
         self._require_ours(found, attempt)
         view.learn_job(found)
         return found
 
     def _create(self, attempt: StageRun, manifest: Found) -> Found:
-        try:
-            return self._client.create(paths.jobs(attempt.namespace), manifest)
-        except AlreadyExists:
-            return self._client.get(_path(attempt))
-        except Forbidden:
-            try:
-                return self._client.get(_path(attempt))
-            except NotFound:
-                pass
-            raise
+        """Return the Job of that name; one that is being deleted has been the attempt's, too."""
+
+        def decide(found: Found | None) -> Found | None:
+            return manifest if found is None else None
+
+        name = manifest["metadata"]["name"]
+        jobs = paths.jobs(attempt.namespace)
+        made = converge(self._client, jobs, name, decide, None, once=True)
+        assert made is not None  # noqa: S101  what is not there was made
+        return made
 
     def _require_ours(self, found: Found, attempt: StageRun) -> None:
         expected = labels.labels_of(attempt)
@@ -245,15 +256,21 @@ class Jobs:
         for pod in owned_by(self._view(run).pods(), job["metadata"]["uid"]):
             if pod["status"].get("startTime") and pod["status"].get("phase") == "Running":
                 path = paths.pod(namespace, pod["metadata"]["name"])
-                self._client.patch(path, {"spec": {"activeDeadlineSeconds": 1}})
+                uid = str(pod["metadata"]["uid"])
+                merge(self._client, path, uid, {"spec": {"activeDeadlineSeconds": 1}})
                 self._patch(job, noted)
                 return
         self._patch(job, {**noted, "spec": {"activeDeadlineSeconds": 1}})
 
     def _patch(self, job: Found, change: Found) -> None:
         name, namespace = job["metadata"]["name"], job["metadata"]["namespace"]
-        run = RunName(job["metadata"]["labels"][labels.RUN])
-        self._view(run).learn_job(self._client.patch(paths.job(namespace, name), change))
+        view = self._view(RunName(job["metadata"]["labels"][labels.RUN]))
+        uid = str(job["metadata"]["uid"])
+        changed = merge(self._client, paths.job(namespace, name), uid, change)
+        if changed is None:
+            view.forget_job(uid)  # it was deleted meanwhile
+        else:
+            view.learn_job(changed)
 
 
 def _verdict(job: Found) -> str:

@@ -17,8 +17,8 @@ from typing import Any
 from bodywork.cluster import labels, paths
 from bodywork.cluster.client import Client
 from bodywork.cluster.deleting import delete_exactly
-from bodywork.cluster.errors import AlreadyExists
 from bodywork.cluster.manifests import StageSource
+from bodywork.cluster.writes import change, converge, discard
 from bodywork.errors import NotFound, SourceLost
 from bodywork.model.names import Namespace, RunName
 from bodywork.model.run import Checkout
@@ -90,13 +90,21 @@ class Sources:
 
     def keep_for(self, run: RunName, owner: Found) -> None:
         """Let the run's snapshot live for as long as this object, too (a service's Deployment)."""
-        for name in self.of(run).chunks:
-            found = self._client.get(self._path(name))
+
+        def decide(found: Found) -> Found | None:
             labels.require_ours(found, {labels.RUN: run, labels.KIND: SOURCE})
             owners = found["metadata"].get("ownerReferences") or []
-            if all(each["uid"] != owner["uid"] for each in owners):
-                found["metadata"]["ownerReferences"] = [*owners, owner]
-                self._client.replace(self._path(name), found)
+            if any(each["uid"] == owner["uid"] for each in owners):
+                return None
+            metadata = {**found["metadata"], "ownerReferences": [*owners, owner]}
+            return {**found, "metadata": metadata}
+
+        for name in self.of(run).chunks:
+            try:
+                change(self._client, paths.config_maps(self._namespace), name, decide)
+            except NotFound:
+                self._known.pop(run, None)
+                raise SourceLost(f"a part of the source of run {run} is gone") from None
 
     def release(self, run: RunName) -> None:
         """Drop the run's source, except what a service starts from."""
@@ -155,18 +163,20 @@ class Sources:
             "immutable": True,
             **content,
         }
-        try:
-            return self._client.create(paths.config_maps(self._namespace), body)
-        except AlreadyExists:
-            found = self._client.get(self._path(name))
+
+        def decide(found: Found | None) -> Found | None:
+            if found is None:
+                return body
             labels.require_ours(found, {labels.RUN: run, labels.KIND: SOURCE})
-            return found
+            return None
+
+        made = converge(self._client, paths.config_maps(self._namespace), name, decide, None)
+        assert made is not None  # noqa: S101  what is not there was made
+        return made
 
     def _delete(self, found: Found) -> None:
-        try:
-            self._client.delete(self._path(found["metadata"]["name"]), uid=found["metadata"]["uid"])
-        except NotFound:
-            return
+        metadata = found["metadata"]
+        discard(self._client, self._path(metadata["name"]), str(metadata["uid"]))
 
     def _path(self, name: str) -> str:
         return paths.config_map(self._namespace, name)

@@ -25,6 +25,7 @@ from bodywork.cluster.errors import (
     translate_reply,
     translate_transport,
 )
+from bodywork.errors import BodyworkError, UsageError
 
 Found = dict[str, Any]
 
@@ -125,17 +126,26 @@ class Transport:
         link = self._link
         try:
             return link.open(question, self._time_outs.connect, read_seconds)
-        except Unauthorized:
+        except Unauthorized as refused:
             if self._reload is None:
                 raise
-            link = self._renewed(link, self._reload)
+            link = self._renewed(link, self._reload, refused)
         return link.open(question, self._time_outs.connect, read_seconds)
 
-    def _renewed(self, refused: "_Link", reload: Callable[[], Access]) -> "_Link":
-        """Read the credentials anew, unless another thread has just done so."""
+    def _renewed(
+        self, refused: "_Link", reload: Callable[[], Access], error: Unauthorized
+    ) -> "_Link":
+        """Read the credentials anew, unless another thread has just done so.
+
+        Credentials that were read before, and cannot be read now, are being written: a login tool
+        writes the kubeconfig in place. That is an answer for this request, and not for the next.
+        """
         with self._renewing:
             if self._link is refused:
-                self._link = _Link(reload())
+                try:
+                    self._link = _Link(reload())
+                except (BodyworkError, OSError, ValueError) as unread:
+                    raise error from unread
             return self._link
 
 
@@ -144,6 +154,7 @@ class _Link:
 
     def __init__(self, access: Access) -> None:
         self.access = access
+        self._accepted = False
         self.pool: urllib3.PoolManager = RESTClientObject(access.configuration).pool_manager
 
     def open(
@@ -153,7 +164,7 @@ class _Link:
         headers = {"Accept": "application/json", "User-Agent": self.access.agent}
         if question.body is not None:
             headers["Content-Type"] = question.content
-        headers |= self.access.authorization()
+        headers |= self._authorization()
         began = time.monotonic()
         try:
             response = self.pool.request(
@@ -170,6 +181,7 @@ class _Link:
             _log(question, "no answer", began)
             raise translate_transport(error, self.access.server) from error
         _log(question, str(response.status), began)
+        self._accepted = self._accepted or response.status in _SUCCESS
         if response.status not in _SUCCESS:
             raise translate_reply(
                 f"{question.method} {question.path}",
@@ -179,6 +191,16 @@ class _Link:
                 retry_after=response.headers.get("Retry-After", ""),
             )
         return response
+
+    def _authorization(self) -> dict[str, str]:
+        """Return the headers; a token that is spoilt once it was good is being written just now."""
+        try:
+            headers = self.access.authorization()
+        except UsageError as error:
+            if not self._accepted:
+                raise
+            raise Unavailable(error.message, hint=error.hint, ambiguous=False) from error
+        return headers
 
 
 def _log(question: Question, answer: str, began: float) -> None:

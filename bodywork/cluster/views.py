@@ -3,8 +3,10 @@
 from typing import Any
 
 from bodywork.cluster import labels, paths
+from bodywork.cluster.client import Client
+from bodywork.cluster.errors import Forbidden
 from bodywork.cluster.limits import Limits
-from bodywork.cluster.watching import Bell, Reading, Watched
+from bodywork.cluster.watching import Bell, Watched
 from bodywork.model.names import Namespace, RunName
 from bodywork.model.run import StageRun
 from statemachine.scheduling import THREADS, Scheduler
@@ -21,7 +23,7 @@ class RunView:
 
     def __init__(
         self,
-        client: Reading,
+        client: Client,
         namespace: Namespace,
         run: RunName,
         bell: Bell,
@@ -30,14 +32,21 @@ class RunView:
         self.bell = bell
         self.limits = Limits(scheduler.monotonic)
         mine = f"{labels.RUN}={run}"
-        self._jobs = Watched(
-            client, paths.jobs(namespace), bell, label_selector=mine, scheduler=scheduler
-        )
-        self._pods = Watched(
-            client, paths.pods(namespace), bell, label_selector=mine, scheduler=scheduler
-        )
+
+        def watched(path: str) -> Watched:
+            return Watched(
+                client,
+                path,
+                bell,
+                label_selector=mine,
+                gives_up=client.patient,
+                scheduler=scheduler,
+            )
+
+        self._jobs = watched(paths.jobs(namespace))
+        self._pods = watched(paths.pods(namespace))
         self._events = Watched(
-            client,
+            client.candid(),
             paths.events(namespace),
             bell,
             field_selector="reason=FailedCreate",
@@ -57,6 +66,10 @@ class RunView:
         """Return the run's Jobs."""
         return self._jobs.objects()
 
+    def forget_job(self, uid: str) -> None:
+        """Hear that a Job is gone from an answer to a write."""
+        self._jobs.forget(uid)
+
     def learn_job(self, job: Found) -> None:
         """Hear of a Job from an answer to a write."""
         self._jobs.learn(job)
@@ -66,10 +79,15 @@ class RunView:
         return self._pods.objects()
 
     def refusals(self, uid: str) -> list[str]:
-        """Return why the pods of the object with this uid were refused, the newest last."""
-        found = [
-            each for each in self._events.objects() if each["involvedObject"].get("uid") == uid
-        ]
+        """Return why the pods of the object with this uid were refused, the newest last.
+
+        Events explain, and decide nothing: without the right to read them, none is known.
+        """
+        try:
+            events = self._events.objects()
+        except Forbidden:
+            return []
+        found = [each for each in events if each["involvedObject"].get("uid") == uid]
         found.sort(key=lambda each: str(each.get("lastTimestamp") or each.get("eventTime") or ""))
         return [str(each.get("message", "")) for each in found]
 

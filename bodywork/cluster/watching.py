@@ -2,21 +2,30 @@
 
 A thread lists, watches from there, and lists again when the watch ends, for whatever reason; so to
 lose every event costs time, never the result. Nobody else asks the API server for these objects.
+
+The thread survives every error: it says so, and lists again. What was known stays known meanwhile;
+only when the client has given up does who looks hear of it.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
-from bodywork.errors import EngineError, EngineUnavailable
+from bodywork.errors import BodyworkError, EngineError, EngineUnavailable
+from statemachine.errors import Interrupted
 from statemachine.scheduling import THREADS, Event, Scheduler, Thread
 
 Found = dict[str, Any]
+
+LOG = logging.getLogger("bodywork.cluster")
 
 WATCH_SECONDS = 240
 """How long the server keeps one watch open."""
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 15.0
+SILENCE_SECONDS = 60.0
+"""After how long without a word from the server people are told, and how often."""
 
 
 class Reading(Protocol):
@@ -72,6 +81,14 @@ class Watched:
     """The objects of one path and selector, as this process knows them, by uid.
 
     Reading before the first list is complete waits for it.
+
+    Args:
+        client: reads; how long it endures a fault is its own business.
+        path, label_selector, field_selector: which objects.
+        bell: rung when something may have changed.
+        gives_up: raise what the client gave up for, instead of going on with what was known.
+        pause: between two tries, in seconds.
+        scheduler: gives the thread and the clock.
     """
 
     def __init__(
@@ -82,6 +99,7 @@ class Watched:
         *,
         label_selector: str = "",
         field_selector: str = "",
+        gives_up: bool = False,
         pause: Callable[[Event, float], object] = lambda closed, seconds: closed.wait(seconds),
         scheduler: Scheduler = THREADS,
     ) -> None:
@@ -89,10 +107,12 @@ class Watched:
         self._path = path
         self._bell = bell
         self._selectors = {"label_selector": label_selector, "field_selector": field_selector}
+        self._gives_up = gives_up
         self._pause = pause
+        self._heard, self._told = scheduler.monotonic(), float("-inf")
         self._lock = threading.Lock()
         self._objects: dict[str, Found] = {}
-        self._fault: EngineError | None = None
+        self._fault: BodyworkError | None = None
         self._starting = threading.Lock()
         self._scheduler = scheduler
         self._closed = scheduler.event()
@@ -103,7 +123,8 @@ class Watched:
         """Return what is known.
 
         Raises:
-            EngineUnavailable, EngineError: it was never listed, and why.
+            EngineUnavailable: the client has given up.
+            EngineError: it may not be listed, and why.
         """
         self._start()
         if self._fault is not None:
@@ -116,21 +137,30 @@ class Watched:
         with self._lock:
             self._keep(found)
 
+    def forget(self, uid: str) -> None:
+        """Hear that an object is gone, from the answer to a write of our own."""
+        with self._lock:
+            self._objects.pop(uid, None)
+
     def relist(self) -> None:
         """List at once, in the caller's thread."""
         items, version = self._client.list_all(self._path, **self._selectors)
         with self._lock:
             self._objects = {each["metadata"]["uid"]: each for each in items}
             self._version = version
+        self._fault = None
+        self._heard = self._scheduler.monotonic()
 
     def close(self) -> None:
         """Stop watching; the thread ends with its next event or time-out."""
         self._closed.set()
 
     def _start(self) -> None:
+        """List for the first time, and see to it that a thread follows."""
         with self._starting:
             if self._thread is None:
                 self.relist()
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = self._scheduler.thread(f"watch {self._path}", self._follow)
                 self._thread.start()
 
@@ -139,24 +169,55 @@ class Watched:
         while not self._closed.is_set():
             began = self._scheduler.monotonic()
             try:
-                self._watch()
-                self.relist()
-                self._fault = None
-            except EngineUnavailable:
-                pass  # who writes meets the outage itself, and endures it for as long as is asked
-            except EngineError as error:
-                self._fault = error  # the right to look was taken away: whoever looks must know
+                self._look_again()
+            except Interrupted:
+                return  # the user has stopped the controller, which the client heeds in its pauses
             self._bell.ring()
             quick = self._scheduler.monotonic() - began < pause
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS) if quick else FIRST_PAUSE_SECONDS
             if quick:
                 self._pause(self._closed, pause)
 
+    def _look_again(self) -> None:
+        """Watch until that ends, and list; no error leaves this but that of being stopped."""
+        try:
+            try:
+                self._watch()
+            except Exception as error:
+                self._say(error)  # the list decides
+            self.relist()
+        except EngineUnavailable as error:
+            self._say(error)
+            if self._gives_up:
+                self._fault = error
+        except EngineError as error:
+            self._say(error)
+            self._fault = error  # the right to look was taken away: whoever looks must know
+        except Exception as error:
+            self._say(error)
+
+    def _say(self, error: Exception) -> None:
+        """Tell of an error: at once of one that nobody expects, else when it lasts."""
+        now = self._scheduler.monotonic()
+        expected = isinstance(error, BodyworkError)
+        since = max(self._heard, self._told) if expected else self._told
+        if now - since < SILENCE_SECONDS:
+            LOG.debug("watching %s: %s", self._path, error)
+            return
+        self._told = now
+        LOG.warning(
+            "%s cannot be watched (%s); last heard of %d s ago, listing again",
+            self._path,
+            error if expected else f"{type(error).__name__}: {error}",
+            now - self._heard,
+        )
+
     def _watch(self) -> None:
         events = self._client.watch(
             self._path, self._version, timeout_seconds=WATCH_SECONDS, **self._selectors
         )
         for event in events:
+            self._heard = self._scheduler.monotonic()
             if self._closed.is_set():
                 return
             if event["type"] == "BOOKMARK":

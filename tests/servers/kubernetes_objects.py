@@ -66,6 +66,8 @@ class Objects:
             _check(collection, current, body["metadata"])
             _check_immutable(current, body)
             new = deepcopy(body)
+            if "status" in current:  # a subresource: who replaces the object leaves it alone
+                new.setdefault("status", deepcopy(current["status"]))
             new["metadata"]["uid"] = current["metadata"]["uid"]
             new["metadata"]["creationTimestamp"] = current["metadata"]["creationTimestamp"]
             return self._keep(collection, name, new, "MODIFIED")
