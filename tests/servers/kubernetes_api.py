@@ -17,7 +17,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.servers.kubernetes_objects import Object, Objects, Refusal, bears
+from tests.servers.kubernetes_answers import Request, answer, events_since, failure
+from tests.servers.kubernetes_objects import Object, Objects, Refusal
 
 
 class Misbehaviour(enum.Enum):
@@ -69,17 +70,6 @@ class Fault:
             return False
         self.fired += 1
         return True
-
-
-@dataclass(slots=True)
-class Request:
-    """A request as it arrived."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    headers: dict[str, str]
-    body: Object
 
 
 @dataclass(slots=True)
@@ -189,7 +179,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         whole = json.dumps(found).encode()
         match fault.kind:
             case Misbehaviour.REFUSE | Misbehaviour.FAIL_AFTERWARDS:
-                told = _status(fault.status, fault.reason, fault.message, fault.details)
+                told = failure(fault.status, fault.reason, fault.message, fault.details)
                 body = fault.body if fault.raw else json.dumps(told).encode()
                 self._reply(fault.status, body, fault.headers)
             case Misbehaviour.RESET_BEFORE | Misbehaviour.RESET_AFTERWARDS:
@@ -207,35 +197,19 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _answer(self, asked: Request) -> tuple[int, Object]:
         scheme, _, token = asked.headers.get("authorization", "").partition(" ")
         if self.served.tokens and token not in self.served.tokens:
-            return 401, _status(401, "Unauthorized", "Unauthorized")
+            return 401, failure(401, "Unauthorized", "Unauthorized")
         assert scheme.lower() in ("", "bearer")
         try:
             return self._answer_well(asked)
         except Refusal as refusal:
-            return refusal.status, _status(refusal.status, refusal.reason, refusal.message)
+            return refusal.status, failure(refusal.status, refusal.reason, refusal.message)
 
     def _answer_well(self, asked: Request) -> tuple[int, Object]:
         if asked.path == "/version":
             return 200, {"gitVersion": self.served.version}
         if asked.path.startswith("/apis/authorization.k8s.io/v1/"):
             return 201, {**asked.body, "metadata": {}, "status": self._review(asked)}
-        objects = self.served.objects
-        collection, name = _split(asked.path)
-        match asked.method, bool(name):
-            case "GET", True:
-                return 200, objects.get(collection, name)
-            case "GET", False:
-                return 200, self._list(collection, asked)
-            case "POST", False:
-                return 201, objects.create(collection, asked.body)
-            case "PUT", True:
-                return 200, objects.replace(collection, name, asked.body)
-            case "PATCH", True:
-                return 200, objects.merge(collection, name, asked.body)
-            case "DELETE", True:
-                preconditions = asked.body.get("preconditions", {})
-                return 200, objects.delete(collection, name, preconditions)
-        return 405, _status(405, "MethodNotAllowed", "the server does not allow this method")
+        return answer(self.served.objects, asked)
 
     def _review(self, asked: Request) -> Object:
         """Answer what somebody asks of himself."""
@@ -248,31 +222,20 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         wanted = rule(about["group"], kind, about["verb"])
         return {"allowed": any(each == wanted for each in served.unlisted)}
 
-    def _list(self, collection: str, asked: Request) -> Object:
-        found, version = self.served.objects.list(collection, _selected(asked))
-        first = int(asked.query.get("continue") or 0)
-        last = first + int(asked.query.get("limit") or len(found) or 1)
-        metadata = {"resourceVersion": str(version)}
-        if last < len(found):
-            metadata["continue"] = str(last)
-        return {"kind": "List", "metadata": metadata, "items": found[first:last]}
-
     def _watch(self, asked: Request) -> None:
         objects, since = self.served.objects, int(asked.query["resourceVersion"])
         self._begin_chunks()
         for line in self.served.watch_lines:
             self._chunk(line)
         if since < objects.oldest:
-            gone = _status(410, "Expired", f"too old resource version: {since}")
+            gone = failure(410, "Expired", f"too old resource version: {since}")
             self._event({"type": "ERROR", "object": gone})
             return self._end_chunks()
         with objects.changed:
             while not self.served.stopped.is_set():
-                for version, collection, event in list(objects.history):
-                    matches = bears(event["object"], _selected(asked))
-                    if version > since and collection == asked.path and matches:
-                        self._event(event)
-                    since = max(since, version)
+                found, since = events_since(objects, asked, since)
+                for event in found:
+                    self._event(event)
                 objects.changed.wait()
         return self._end_chunks()
 
@@ -313,28 +276,3 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         socket.socket(fileno=self.connection.detach()).close()
         self.close_connection = True
         raise _Cut
-
-
-def _selected(asked: Request) -> dict[str, str]:
-    pairs = [each for each in asked.query.get("labelSelector", "").split(",") if each]
-    return {key: value for key, _, value in (pair.partition("=") for pair in pairs)}
-
-
-def _split(path: str) -> tuple[str, str]:
-    """Return the path of the collection, and the object's name or ""."""
-    parts = path.strip("/").split("/")
-    prefix = 2 if parts[0] == "api" else 3
-    long = prefix + (3 if parts[prefix] == "namespaces" and len(parts) > prefix + 2 else 1)
-    return "/" + "/".join(parts[:long]), "/".join(parts[long:])
-
-
-def _status(code: int, reason: str, message: str, details: Object | None = None) -> Object:
-    return {
-        "kind": "Status",
-        "apiVersion": "v1",
-        "status": "Failure",
-        "message": message,
-        "reason": reason,
-        "code": code,
-        "details": details or {},
-    }

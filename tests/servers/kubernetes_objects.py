@@ -4,9 +4,10 @@ Pure; `kubernetes_api` puts HTTP before it. The answers (status, reason, wording
 by it) are those of a real API server, and a suite in tests/contract holds both to the same.
 """
 
+import marshal
 import threading
 import uuid
-from copy import deepcopy
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +29,7 @@ class Objects:
     Attributes:
         history: every change as (version, collection, event); `compact` cuts it.
         oldest: watching from before this version is refused.
+        new_uid, now: give a new object its uid and the time of its creation.
     """
 
     kept: dict[tuple[str, str], Object] = field(default_factory=dict)
@@ -35,15 +37,17 @@ class Objects:
     oldest: int = 0
     history: list[tuple[int, str, Object]] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
+    new_uid: Callable[[], str] = lambda: str(uuid.uuid4())
+    now: Callable[[], str] = lambda: "2026-01-01T00:00:00Z"
 
     def get(self, collection: str, name: str) -> Object:
         with self.changed:
-            return deepcopy(self._found(collection, name))
+            return copied(self._found(collection, name))
 
     def list(self, collection: str, labels: dict[str, str]) -> tuple[list[Object], int]:
         with self.changed:
             found = [
-                deepcopy(each)
+                copied(each)
                 for (place, _), each in sorted(self.kept.items())
                 if place == collection and bears(each, labels)
             ]
@@ -55,9 +59,9 @@ class Objects:
         with self.changed:
             if (collection, name) in self.kept:
                 raise Refusal(409, "AlreadyExists", f'{_kind(collection)} "{name}" already exists')
-            made = deepcopy(body)
-            made["metadata"]["uid"] = str(uuid.uuid4())
-            made["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
+            made = copied(body)
+            made["metadata"]["uid"] = self.new_uid()
+            made["metadata"]["creationTimestamp"] = self.now()
             return self._keep(collection, name, made, "ADDED")
 
     def replace(self, collection: str, name: str, body: Object) -> Object:
@@ -65,9 +69,9 @@ class Objects:
             current = self._found(collection, name)
             _check(collection, current, body["metadata"])
             _check_immutable(current, body)
-            new = deepcopy(body)
+            new = copied(body)
             if "status" in current:  # a subresource: who replaces the object leaves it alone
-                new.setdefault("status", deepcopy(current["status"]))
+                new.setdefault("status", copied(current["status"]))
             new["metadata"]["uid"] = current["metadata"]["uid"]
             new["metadata"]["creationTimestamp"] = current["metadata"]["creationTimestamp"]
             return self._keep(collection, name, new, "MODIFIED")
@@ -86,7 +90,7 @@ class Objects:
             _check(collection, current, preconditions)
             del self.kept[collection, name]
             self._note(collection, "DELETED", current)
-            return deepcopy(current)
+            return copied(current)
 
     def compact(self) -> None:
         """Forget the history: who watches from now on must list first."""
@@ -105,16 +109,21 @@ class Objects:
     def _keep(self, collection: str, name: str, new: Object, event: str) -> Object:
         old = self.kept.get((collection, name))
         if old is not None and _bare(old) == _bare(new):
-            return deepcopy(old)  # a write that changes nothing makes no version
+            return copied(old)  # a write that changes nothing makes no version
         self.kept[collection, name] = new
         self._note(collection, event, new)
-        return deepcopy(new)
+        return copied(new)
 
     def _note(self, collection: str, event: str, found: Object) -> None:
         self.version += 1
         found["metadata"]["resourceVersion"] = str(self.version)
-        self.history.append((self.version, collection, {"type": event, "object": deepcopy(found)}))
+        self.history.append((self.version, collection, {"type": event, "object": copied(found)}))
         self.changed.notify_all()
+
+
+def copied(found: Object) -> Object:
+    """Return a copy of what is JSON, some ten times as fast as `copy.deepcopy`."""
+    return dict(marshal.loads(marshal.dumps(found)))  # noqa: S302 — our own bytes
 
 
 def bears(found: Object, labels: dict[str, str]) -> bool:
