@@ -19,7 +19,7 @@ REAL_SECONDS = 120.0
 
 
 class Killed(BaseException):
-    """The actor's process is gone, as by kill -9: nothing that it does from now on has an effect."""
+    """The actor's process is gone, as by kill -9: nothing that it does now has an effect."""
 
 
 @dataclass(slots=True, eq=False)
@@ -78,7 +78,7 @@ class SimulatedTime:
         self._over = threading.Semaphore(0)
         self.current = Actor(self, Process("outside"), "outside", lambda: None)
 
-    # -- what the code under test uses ----------------------------------------------------------
+    # -- what the code under test uses ------------------------------------------------------------
 
     def monotonic(self) -> float:
         """Return the simulated time."""
@@ -103,7 +103,7 @@ class SimulatedTime:
         """Return a thread of the process that asks."""
         return self.actor(self.current.process, name, function)
 
-    # -- the baton ------------------------------------------------------------------------------
+    # -- the baton --------------------------------------------------------------------------------
 
     def actor(self, process: Process, name: str, function: Callable[[], None]) -> Actor:
         """Return a thread that has not started."""
