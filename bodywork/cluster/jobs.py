@@ -105,11 +105,12 @@ class Jobs:
             heard, uid = view.bell.count, job["metadata"]["uid"]
             if not _verdict(job):
                 self._end(job, STOPPED)
-            if view.limits.is_over((uid, "stop"), GIVEN_UP * view.patience):
+            asked = job["spec"].get("activeDeadlineSeconds") == 1
+            if not asked and view.limits.is_over((uid, "end"), ASKED_AGAIN * view.patience):
+                self._patch(job, {"spec": {"activeDeadlineSeconds": 1}})
+            elif view.limits.is_over((uid, "stop"), GIVEN_UP * view.patience):
                 stuck = stuck_pods(self._pods(attempt, job))
                 raise EngineError(stuck.reason, hint=stuck.hint)
-            if view.limits.is_over((uid, "end"), ASKED_AGAIN * view.patience):
-                self._end_by_the_job(job)
             view.bell.wait(heard, view.patience)
             job = self._find(attempt)
 
@@ -179,19 +180,14 @@ class Jobs:
         the pod's end looks like the stage's time limit."""
         for pod in self._pods(attempt, job):
             beside = still_beside(pod)
-            if not beside or _annotation(job, labels.OUTLIVED):
+            limit = lifetime(pod) + BESIDE_SECONDS
+            if not beside or pod["spec"].get("activeDeadlineSeconds", limit + 1) <= limit:
                 continue
-            noted = {"metadata": {"annotations": {labels.OUTLIVED: beside}}}
-            self._patch(job, noted)
-            limit = min(lifetime(pod) + BESIDE_SECONDS, pod["spec"]["activeDeadlineSeconds"])
+            if not _annotation(job, labels.OUTLIVED):
+                self._patch(job, {"metadata": {"annotations": {labels.OUTLIVED: beside}}})
             path = paths.pod(job["metadata"]["namespace"], pod["metadata"]["name"])
             uid = str(pod["metadata"]["uid"])
             merge(self._client, path, uid, {"spec": {"activeDeadlineSeconds": limit}})
-
-    def _end_by_the_job(self, job: Found) -> None:
-        """Let the Job's controller delete the pods, where the kubelet does not end them."""
-        if job["spec"].get("activeDeadlineSeconds") != 1:
-            self._patch(job, {"spec": {"activeDeadlineSeconds": 1}})
 
     def _warn(self, attempt: StageRun, text: str) -> None:
         limits = self._view(attempt.run).limits

@@ -8,7 +8,7 @@ A run that meets the claim of another unfinished run waits for its end, within a
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bodywork.errors import EngineError
+from bodywork.errors import BodyworkError, EngineError
 from bodywork.model.names import RunName, StageName, service_name
 from bodywork.model.run import Claim, HeldBy, StageRun
 from bodywork.model.stage import Service
@@ -16,6 +16,7 @@ from bodywork.workflow import attempts, lifecycle
 from bodywork.workflow.context import LOG, Context
 from bodywork.workflow.progress import Progress
 from bodywork.workflow.refusals import REFUSALS
+from bodywork.workflow.room import wait_for_room
 from statemachine.checkpoint import Checkpoint
 from statemachine.errors import CheckpointCorrupt, CheckpointNotFound, Fenced
 
@@ -42,6 +43,8 @@ def take(
             is_over = _IsOver(context, checkpoint)
             answer = context.engine.claim_service(attempt, progress.project.image, is_over)
         except REFUSALS as refusal:
+            if later := _wait_for_room(context, progress, name, refusal):
+                return later
             progress = attempts.refuse(context, progress, name, refusal)
             left = replace(progress.stages[name], restoration="left")  # nothing was changed
             progress = progress.with_stage(name, left)
@@ -50,6 +53,17 @@ def take(
             return _wait_for(context, progress, wanted[position:], answer)
         progress = _with_claim(progress, name, answer)
     return progress
+
+
+def _wait_for_room(
+    context: Context, progress: Progress, name: StageName, refusal: BodyworkError
+) -> Progress | None:
+    """Return the progress of a stage that has to wait for a quota; None where it need not."""
+    stage, run = progress.stages[name], _attempt(progress, name)
+    later = stage.latest and wait_for_room(
+        context, progress.stage(name), run, stage.latest, refusal
+    )
+    return progress.with_stage(name, stage.with_latest(later)) if later else None
 
 
 def _is_wanted(progress: Progress, name: StageName) -> bool:
