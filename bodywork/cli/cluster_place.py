@@ -12,7 +12,7 @@ from bodywork.cli.contexts import naming_variables
 from bodywork.cluster import labels, paths
 from bodywork.cluster.client import QUICK, Client, enduring
 from bodywork.cluster.engine import KubernetesEngine
-from bodywork.cluster.errors import Forbidden, Unavailable
+from bodywork.cluster.errors import Forbidden, Refused, Unavailable
 from bodywork.cluster.objects import ClusterObjects
 from bodywork.cluster.settings import with_image
 from bodywork.errors import NotFound, UsageError
@@ -137,7 +137,7 @@ class KubernetesPlace:
             yield build_controller(
                 engine,
                 store,
-                self._leases(client, store),
+                self._leases(client.candid(), store),  # no run depends on them
                 report,
                 hooks=hooks,
                 observer=observer,
@@ -214,9 +214,10 @@ class Outage:
             return
         self._told = self._clock()
         LOG.warning(
-            "%s; trying again for up to %d minutes, stages go on meanwhile",
+            "%s; trying again for up to %d minutes, stages go on meanwhile%s",
             fault.message,
             OUTAGE_SECONDS // 60,
+            f"; hint: {fault.hint}" if isinstance(fault, Refused) and fault.hint else "",
         )
 
 

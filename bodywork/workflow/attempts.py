@@ -188,10 +188,7 @@ def _look(context: Context, progress: Progress, name: StageName, attempt: Attemp
     except REFUSALS as refusal:
         if later := wait_for_room(context, stage, stage_run, attempt, refusal):
             return progress.with_stage(name, progress.stages[name].with_latest(later))
-        seen = failed_observation(refusal, attempt.uid)
-        if attempt.state == "started" and isinstance(stage.kind, Batch):
-            what = f"stage={name}: its Job could not be ended"
-            attempt_call(what, lambda: context.engine.stop_job(stage_run), otherwise=None)
+        seen = _end_refused(context, stage, stage_run, attempt, refusal)
     after = _hinted(progress, name, record(attempt, seen))
     if after.active:
         _follow(context, progress, stage_run, seen)
@@ -202,6 +199,21 @@ def _look(context: Context, progress: Progress, name: StageName, attempt: Attemp
     if not after.active:
         context.when_saved(lambda: _conclude(context, progress, after, stage_run))
     return progress.with_stage(name, progress.stages[name].with_latest(after))
+
+
+def _end_refused(
+    context: Context, stage: Stage, run: StageRun, attempt: Attempt, refusal: BodyworkError
+) -> Observation:
+    """Return a failure; an attempt that runs has only failed once it has been ended by us."""
+    seen = failed_observation(refusal, attempt.uid)
+    if attempt.state != "started" or not isinstance(stage.kind, Batch):
+        return seen
+    try:
+        context.engine.stop_job(run)
+    except REFUSALS as also:
+        reason = f"{refusal.message}; {NOT_ENDED}: {also.message}"
+        return replace(seen, phase=Phase.LOST, reason=reason, hint=refusal.hint or also.hint)
+    return seen
 
 
 def _follow(context: Context, progress: Progress, attempt: StageRun, seen: Observation) -> None:

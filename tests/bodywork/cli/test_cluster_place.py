@@ -3,7 +3,7 @@
 import pytest
 
 from bodywork.cli.cluster_place import Outage, was_replaced
-from bodywork.cluster.errors import Unavailable
+from bodywork.cluster.errors import Forbidden, Refused, Unavailable
 from bodywork.model.pods import is_pod_of_job
 from statemachine.ownership import Holder
 
@@ -52,3 +52,13 @@ def test_a_pod_is_known_by_its_jobs_whole_name_as_far_as_kubernetes_keeps_it(len
     job = "n" * length
     assert is_pod_of_job(f"{job}-"[:58] + "b2c4d", job)
     assert not is_pod_of_job(f"{job}-test-"[:58] + "b2c4d", job) or length >= 57
+
+
+def test_a_refusal_that_is_endured_is_told_with_the_way_out(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    refusal = Forbidden("jobs is forbidden", hint="kubectl create rolebinding me")
+    Outage(lambda: 0.0)(Refused(refusal), 2.0)
+    (told,) = [each.getMessage() for each in caplog.records]
+    assert told.startswith("jobs is forbidden; trying again for up to 15 minutes")
+    assert told.endswith("; hint: kubectl create rolebinding me")

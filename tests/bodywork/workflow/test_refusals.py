@@ -189,3 +189,23 @@ def test_a_stage_that_cannot_be_ended_is_not_said_to_have_ended() -> None:
     assert latest
     assert (latest.state, latest.hint) == ("lost", FOREIGN.hint)
     assert latest.reason == f"it could not be ended: {FOREIGN.message}"
+
+
+def test_an_attempt_that_cannot_be_looked_at_has_failed_only_if_it_was_ended() -> None:
+    shop = Shop.open()
+    run = shop.begin_and_die("step-3-running")
+
+    class Blind(Refusing):
+        """Neither looks at a Job, nor ends one."""
+
+        def __getattr__(self, name: str) -> Any:
+            found = getattr(self.inner, name)
+            return self._call(found) if name in ("observe_job", "stop_job") else found
+
+    controller = shop.controller(wrap_engine=lambda engine: Blind(engine, ""))  # type: ignore[arg-type, return-value]
+    last = controller.execute(run)
+    latest = shop.progress(last.id).stages[StageName("check")].latest
+    assert last.state in lifecycle.TERMINAL
+    assert latest
+    assert latest.state == "lost"
+    assert latest.reason == f"{FOREIGN.message}; it could not be ended: {FOREIGN.message}"
