@@ -33,7 +33,7 @@ def find_names(kind: str, typed: dict[str, Any]) -> list[str]:
     thread = threading.Thread(target=look, daemon=True)
     thread.start()
     thread.join(LIMIT_SECONDS)
-    return [] if thread.is_alive() else found
+    return [] if thread.is_alive() else [name for name in found if name.isprintable()]
 
 
 def _look(kind: str, typed: dict[str, Any]) -> list[str]:

@@ -14,6 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, TextIO
 
 from bodywork.cli.paper import PlainPaper, printable, printable_lines
+from bodywork.cli.standard_streams import screen_of
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -95,8 +96,9 @@ class LivePaper:
     def give_back(self) -> None:
         """Show the cursor again, at once and without waiting for anything."""
         try:
-            self._stream.write(SHOW_CURSOR)
-            self._stream.flush()
+            screen = screen_of(self._stream)
+            screen.write(SHOW_CURSOR)
+            screen.flush()
         except (OSError, ValueError):
             return
 
@@ -106,7 +108,7 @@ class LivePaper:
         from rich.console import Console
         from rich.live import Live
 
-        console = Console(file=self._stream, highlight=False, markup=False, emoji=False)
+        console = Console(file=screen_of(self._stream), highlight=False, markup=False, emoji=False)
         live = Live(
             get_renderable=lambda: self._draw(console),
             console=console,

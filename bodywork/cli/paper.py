@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable
 from typing import Protocol, TextIO
 
 _ESCAPES = r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"
-_REVERSERS = "\u202a-\u202e\u2066-\u2069"
-_CONTROL = re.compile(rf"{_ESCAPES}|[\x00-\x08\x0b-\x1f\x7f-\x9f{_REVERSERS}]")
+_OTHERS = "\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
+"""Further control characters (C1), line separators, and what turns the direction of a text."""
+_CONTROL = re.compile(rf"{_ESCAPES}|[\x00-\x08\x0b-\x1f{_OTHERS}]")
 
 
 def printable(text: str) -> str:
@@ -30,6 +31,11 @@ def printable(text: str) -> str:
 def printable_lines(text: str) -> str:
     """Return the text with each of its lines made harmless."""
     return "\n".join(printable(line) for line in text.split("\n"))
+
+
+def escape_control(json_text: str) -> str:
+    """Return JSON in which no character can steer a terminal; it means the same."""
+    return re.sub(f"[{_OTHERS}]", lambda found: f"\\u{ord(found[0]):04x}", json_text)
 
 
 def screen_width(stream: TextIO | None = None) -> int | None:

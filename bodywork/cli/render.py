@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bodywork.cli.columns import GAP, LEAST_ROOM, NARROW_GAP, Columns, fit_columns
-from bodywork.cli.paper import printable, printable_lines
+from bodywork.cli.paper import escape_control, printable, printable_lines
 from bodywork.cli.shortening import shorten
 from bodywork.errors import Problem
 
@@ -77,8 +77,8 @@ def _hanging(name: str, text: str, width: int | None) -> str:
 
 
 def render_json(value: Any) -> str:
-    """Return indented JSON."""
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    """Return indented JSON, harmless on a terminal."""
+    return escape_control(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def render_problems(problems: Iterable[Problem]) -> str:

@@ -8,13 +8,21 @@ A reader of stdout that goes away (`| head`, a closed terminal) never decides wh
 what is written from then on is dropped, and the command goes on to its own end and exit code. Only
 what has no end of its own (`--follow`, `--watch`) asks `reader_is_gone`. Other faults of stdout,
 such as a full disk, are errors as anywhere. stderr is for people alone: no fault of it counts.
+
+What others wrote (stages, servers, whoever may change objects of a cluster) stands in what commands
+tell. So on a terminal, whatever is written loses its escape sequences and control characters here,
+at the last place that it passes. What draws on a screen writes to `screen_of(stream)`, and sees to
+it by itself that the text in its drawing is harmless. In a file or a pipe everything stands as it
+was written.
 """
 
 import errno
 import io
 import os
 import sys
-from typing import TextIO
+from typing import BinaryIO, TextIO, cast
+
+from bodywork.cli.paper import printable_lines
 
 _GONE = frozenset({errno.EPIPE, errno.EIO, errno.ECONNRESET, errno.ESHUTDOWN})
 """What a pipe, a terminal and a socket answer when their other end has been closed."""
@@ -36,9 +44,15 @@ class Output(io.TextIOWrapper):
         )
         self.reader_is_gone = False
         self._lenient = lenient
+        self._on_terminal = self.isatty()
 
     def write(self, text: str) -> int:
-        """Write the text, or drop it where nobody reads."""
+        """Write the text, harmless where it is a terminal, or drop it where nobody reads."""
+        self.write_commands(printable_lines(text) if self._on_terminal else text)
+        return len(text)
+
+    def write_commands(self, text: str) -> int:
+        """Write text that commands the terminal, or drop it where nobody reads."""
         try:
             return super().write(text)
         except OSError as error:
@@ -51,6 +65,11 @@ class Output(io.TextIOWrapper):
             super().flush()
         except OSError as error:
             self._drop(error)
+
+    @property
+    def buffer(self) -> BinaryIO:
+        """There is none to be had: click would write past us where the encoding is ASCII."""
+        raise AttributeError("buffer")
 
     def discard(self) -> None:
         """Drop what could not be written, and all that follows."""
@@ -67,6 +86,39 @@ class Output(io.TextIOWrapper):
         if not (self._lenient or error.errno in _GONE):
             raise error
         self.discard()
+
+
+class Screen(io.TextIOBase):
+    """The same stream, for text that may command the terminal."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """See `io.TextIOBase`."""
+        return self._output.encoding
+
+    def write(self, text: str) -> int:
+        """See `Output.write_commands`."""
+        return self._output.write_commands(text)
+
+    def flush(self) -> None:
+        """See `Output.flush`."""
+        self._output.flush()
+
+    def isatty(self) -> bool:
+        """Say whether it is a terminal."""
+        return self._output.isatty()
+
+    def fileno(self) -> int:
+        """Return its descriptor."""
+        return self._output.fileno()
+
+
+def screen_of(stream: TextIO) -> TextIO:
+    """Return what draws on the terminal that a stream writes to."""
+    return cast("TextIO", Screen(stream)) if isinstance(stream, Output) else stream
 
 
 def open_standard_streams() -> None:

@@ -8,9 +8,10 @@ from typing import Protocol
 
 import click
 
+from bodywork.cli.paper import printable
 from bodywork.cli.screen import Room, screen_room
 from bodywork.cli.signals import stop_on_signals
-from bodywork.cli.standard_streams import reader_is_gone
+from bodywork.cli.standard_streams import reader_is_gone, screen_of
 from statemachine.errors import Interrupted
 
 LOOK_SECONDS = 0.5
@@ -87,10 +88,11 @@ def _draw(view: Renewed) -> None:
     """Write each line at its place: nothing scrolls, whatever stood there before."""
     room = screen_room()
     lines = view.render(room).splitlines()
-    lines += [""] * (room.lines - len(lines))
+    lines = [*map(printable, lines), *[""] * (room.lines - len(lines))]
     _write("".join(f"\x1b[{row};1H\x1b[2K{line}" for row, line in enumerate(lines, start=1)))
 
 
 def _write(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    screen = screen_of(sys.stdout)
+    screen.write(text)
+    screen.flush()
