@@ -103,6 +103,8 @@ def run(program: click.Command, arguments: "Sequence[str]") -> int:
     except click.ClickException as error:
         return _refuse(error)
     except BaseException as error:
+        if isinstance(error, SystemExit) and "_BODYWORK_COMPLETE" in os.environ:
+            return int(error.code or 0)  # click has answered the shell; no code of others ran
         return _explain_any(_before_click(error))
 
 

@@ -46,8 +46,10 @@ class Output(io.TextIOWrapper):
         self._lenient = lenient
         self._on_terminal = self.isatty()
 
-    def write(self, text: str) -> int:
+    def write(self, text: str | bytes) -> int:
         """Write the text, harmless where it is a terminal, or drop it where nobody reads."""
+        if isinstance(text, bytes):  # what click answers a shell with, having found no buffer
+            text = text.decode()
         self.write_commands(printable_lines(text) if self._on_terminal else text)
         return len(text)
 
@@ -131,6 +133,7 @@ def open_standard_streams() -> None:
     sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stdout = _output(sys.stdout, 1, lenient=False)
     sys.stderr = _output(sys.stderr, 2, lenient=True)
+    setattr(sys, "__stdout__", sys.stdout)  # noqa: B010  (Final; shutil asks it for the width)
 
 
 def reader_is_gone() -> bool:
