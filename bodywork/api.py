@@ -171,7 +171,7 @@ class Workflow:
         take_over: bool = False,
         ends: RunName | None = None,
     ) -> RunStatus:
-        hooks = load_hooks(request.hooks if request else ())
+        hooks = load_hooks(())
         for each in self._hooks:
             hooks.register(each)
         with self._place.controller(

@@ -127,7 +127,7 @@ class Choice:
 
     @property
     def hooks(self) -> tuple[str, ...]:
-        """The hooks that the run is to have."""
+        """The hooks that the run's record names, or will name."""
         if self.request:
             return self.request.hooks
         return self.progress.request.hooks if self.progress else ()

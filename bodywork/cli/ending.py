@@ -10,14 +10,16 @@ from bodywork.cli.signals import stop_on_signals
 from bodywork.cli.wiring import Place, load_run
 from bodywork.model.names import RunName
 from bodywork.workflow import lifecycle
-from bodywork.workflow.hooks import load_hooks
+from bodywork.workflow.hooks import find_unnamed, load_hooks
 from bodywork.workflow.record import parse_progress
 from statemachine.errors import Interrupted
 
 
-def end_run(place: Place, run: str) -> int:
-    """Cancel the run and return the exit code."""
-    hooks = load_hooks(parse_progress(load_run(place, run).data).request.hooks)
+def end_run(place: Place, run: str, named: tuple[str, ...] = ()) -> int:
+    """Cancel the run and return the exit code; `named` are the hooks to call."""
+    hooks = load_hooks(named)
+    recorded = parse_progress(load_run(place, run).data).request.hooks
+    exits.tell_unnamed_hooks(run, find_unnamed(recorded, named))
     paper = PlainPaper()
     log_to(paper)
     with stop_on_signals() as stop:

@@ -71,6 +71,18 @@ def tell(message: str, *hints: str, label: str = "error") -> None:
         return  # nobody is listening
 
 
+def tell_unnamed_hooks(run: str, hooks: "Sequence[str]") -> None:
+    """Say which hooks of a run's record are not imported, since nobody here has named them."""
+    if hooks:
+        names, options = ", ".join(hooks), " ".join(f"--hook {each}" for each in hooks)
+        tell(
+            f"the record of run {run} names hooks that this command does not: {names}; they are "
+            "not imported, and not called",
+            f"where you trust them: {options}",
+            label="note",
+        )
+
+
 def report_after_end(error: BaseException) -> None:
     """Report what went wrong after a run had ended; its exit code stays what the run's end says."""
     message = getattr(error, "message", "") or f"{type(error).__name__}: {error}"

@@ -17,7 +17,7 @@ from bodywork.errors import BodyworkError
 from bodywork.model.names import RunName, service_name
 from bodywork.workflow import lifecycle
 from bodywork.workflow.context import LOG
-from bodywork.workflow.hooks import load_hooks
+from bodywork.workflow.hooks import find_unnamed, load_hooks
 from bodywork.workflow.record import parse_progress
 from statemachine.errors import (
     CheckpointConflict,
@@ -96,7 +96,10 @@ class Work:
     def _carry_through(self) -> "Checkpoint":
         """The terminal is tidy again when this returns or raises."""
         place, order = self._place, self._order
-        hooks = load_hooks((*self._choice.hooks, *order.hook))
+        hooks = load_hooks(order.hook)
+        if earlier := self._choice.progress:
+            unnamed = find_unnamed(earlier.request.hooks, order.hook)
+            exits.tell_unnamed_hooks(earlier.run, unnamed)
         with (
             stop_on_signals() as stop,
             open_paper(stop) as (paper, observe),

@@ -104,7 +104,13 @@ def logs(
 @click.command(epilog=_CANCEL_EPILOG)
 @options.place
 @click.argument("run", type=RUN)
-def cancel(engine: str, namespace: str, run: str) -> None:
+@click.option(
+    "--hook",
+    multiple=True,
+    metavar="MODULE:FUNCTION",
+    help="Call this function on events of the run; may be repeated.",
+)
+def cancel(engine: str, namespace: str, run: str, hook: tuple[str, ...]) -> None:
     """End a run: stop its stages, restore services.
 
     RUN is a run's name, or `latest` for the newest one. The services that it changed are brought
@@ -129,7 +135,7 @@ def cancel(engine: str, namespace: str, run: str) -> None:
         raise Ended(SUCCESS)
     from bodywork.cli.ending import end_run
 
-    raise Ended(end_run(place, run))
+    raise Ended(end_run(place, run, hook))
 
 
 def _end_unstarted(place: "Place", run: str) -> bool:

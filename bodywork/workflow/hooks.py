@@ -54,6 +54,9 @@ def as_hook(function: HookFunction, name: str = "") -> Hook:
 def load_hooks(references: Iterable[str]) -> Hooks:
     """Return the hooks of the installed packages' entry points and of these references.
 
+    Importing a module runs its code. So the references are those that the user of this process
+    names; never those of a record, which whoever may write records has chosen.
+
     Raises:
         UsageError: a reference is not of the form `module:function`, or names nothing callable.
     """
@@ -63,17 +66,29 @@ def load_hooks(references: Iterable[str]) -> Hooks:
 
         for point in entry_points(group=GROUP):
             hooks.register(as_hook(_imported(point.value), point.value))
-    for reference in dict.fromkeys(references):
+    named = tuple(dict.fromkeys(references))
+    if named and "" not in sys.path and os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    for reference in named:
         hooks.register(as_hook(_imported(reference), reference))
     return hooks
+
+
+def find_unnamed(recorded: Iterable[str], named: Iterable[str]) -> tuple[str, ...]:
+    """Return the references of a record that neither the user nor an entry point names."""
+    unnamed = tuple(each for each in dict.fromkeys(recorded) if each not in set(named))
+    if not unnamed or not _has_entry_points():
+        return unnamed
+    from importlib.metadata import entry_points
+
+    installed = {point.value for point in entry_points(group=GROUP)}
+    return tuple(each for each in unnamed if each not in installed)
 
 
 def _imported(reference: str) -> HookFunction:
     module_name, colon, attribute = reference.partition(":")
     if not (module_name and colon and attribute):
         raise UsageError(f"--hook {reference}: not of the form module:function")
-    if "" not in sys.path and os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
     try:
         found: object = importlib.import_module(module_name)
         for part in attribute.split("."):
