@@ -90,7 +90,7 @@ def render_stages(
             stage.name,
             describe_stage(stage),
             stage_time(stage, now),
-            str(len(stage.attempts) or "-"),
+            str(stage.attempts[-1].number if stage.attempts else "-"),
             shorten(stage_note(stage), NOTE_WIDTH),
         )
         for stage in folded.shown

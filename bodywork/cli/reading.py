@@ -115,15 +115,15 @@ class Reading:
             raise NotFound(f"run {self._run} has no stage {stage}", hint=f"its stages: {names}")
         if found.reused_from:
             return self._find_reused(stage, number, found.reused_from)
-        numbers = [attempt.number for attempt in found.attempts]
-        if not numbers:
+        if found.latest is None:
             raise NotFound(f"stage {stage} of run {self._run} has not begun")
-        if number and number not in numbers:
+        last = found.latest.number
+        if number > last:
             raise NotFound(
                 f"stage {stage} of run {self._run} has no attempt {number}",
-                hint=f"it has {numbers[-1]}",
+                hint=f"it has {last}",
             )
-        return progress.stage_run(StageName(stage), number or numbers[-1])
+        return progress.stage_run(StageName(stage), number or last)
 
     def _find_reused(self, stage: str, number: int, run: str) -> StageRun:
         """Find the attempt in the run that made it; that record may be gone, and its logs too."""
@@ -133,7 +133,10 @@ class Reading:
 
 def _why_empty(progress: Progress, attempt: StageRun) -> str:
     """Return what is known of an attempt whose script never ran, or whose log is gone."""
-    record = progress.stages[attempt.stage].attempts[attempt.attempt - 1]
+    known = {each.number: each for each in progress.stages[attempt.stage].attempts}
+    record = known.get(attempt.attempt)
+    if record is None:
+        return ""
     if record.state == "intended":
         return ": it has not started"
     return f": {record.reason}" if record.reason and record.exit_code is None else ""

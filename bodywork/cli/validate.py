@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bodywork.cli import options
+from bodywork.cli import options, wiring
 from bodywork.cli.exits import SUCCESS, USAGE, Ended, tell
 
 if TYPE_CHECKING:
@@ -37,10 +37,13 @@ def validate(path: Path, form: str) -> None:
             f"{path}: {'is no folder' if path.exists() else 'there is no such folder'}",
             hint="give the folder that holds bodywork.ini",
         )
-    from bodywork.config import check_project
+    from bodywork.config import check_project, load_workflow
 
     problems = list(check_project(path))
     errors = sum(not problem.warning for problem in problems)
+    if not errors and (too_large := wiring.problem_with_size(load_workflow(path, {}))):
+        problems.append(too_large)
+        errors = 1
     click.echo(_as_json(problems) if form == "json" else _as_text(path, problems, errors))
     if form != "json" and (note := _find_uncommitted(path)):
         tell(note, label="note")

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
-from bodywork.errors import EngineError, RunNotFound, UsageError
+from bodywork.errors import ConfigError, EngineError, Problem, RunNotFound, UsageError
 from bodywork.model.names import Namespace, problem_with_label
 from bodywork.model.redaction import redact_address
 
@@ -193,7 +193,19 @@ def read_project(checkout: "Checkout") -> "Workflow":
     """Read a checkout's configuration. Raises `ConfigError`."""
     from bodywork.config import load_workflow
 
-    return load_workflow(checkout.folder, checkout.trees)
+    workflow = load_workflow(checkout.folder, checkout.trees)
+    if problem := problem_with_size(workflow):
+        raise ConfigError([problem])
+    return workflow
+
+
+def problem_with_size(workflow: "Workflow") -> "Problem | None":
+    """Return what is wrong with a workflow whose runs could outgrow their records."""
+    from bodywork.workflow.record import problem_with_record
+
+    why = problem_with_record(workflow)
+    hint = "do it in several projects, or with fewer stages and shorter ARGS"
+    return Problem("bodywork.ini", 0, "workflow", "DAG", why, hint) if why else None
 
 
 def retry_pause(number: int) -> float:

@@ -22,9 +22,12 @@ from bodywork.model.stage import Batch, Service, Stage
 from bodywork.workflow.context import LOG, Context
 from bodywork.workflow.missing_modules import missing_module_hint
 from bodywork.workflow.progress import Attempt, Progress, record
+from bodywork.workflow.record import as_recorded
 from bodywork.workflow.refusals import REFUSALS, attempt_call, failed_observation
 from bodywork.workflow.room import wait_for_room
 
+MOST_CHANGES = 50
+"""How many attempts of a step change in one save."""
 NOT_ENDED = "it could not be ended"
 """How the reason of an attempt begins that the engine refused to stop: it may still run."""
 
@@ -54,8 +57,15 @@ def refuse(
 
 
 def reconcile(context: Context, progress: Progress, names: Sequence[StageName]) -> Progress:
-    """Start the intended attempts of these stages, look at all active ones, retry what failed."""
+    """Start the intended attempts of these stages, look at the active ones, retry what failed.
+
+    After some changes it stops looking: they are saved first, since each is an event for hooks, and
+    all events of one save have to fit into one record.
+    """
+    changes = 0
     for name in names:
+        if changes >= MOST_CHANGES:
+            break
         attempt = progress.stages[name].latest
         if (
             attempt
@@ -63,12 +73,14 @@ def reconcile(context: Context, progress: Progress, names: Sequence[StageName]) 
             and not _is_unclaimed(progress, name)
             and _is_due(context, progress.stage_run(name, attempt.number))
         ):
+            before = progress.stages[name]
             progress = _look(context, progress, name, attempt)
+            changes += progress.stages[name] != before
     doomed = any(_is_spent(progress, name) for name in names)
     for name in names:
         if not doomed and _wants_retry(progress, name):
             progress = _retry(context, progress, name)
-    return progress
+    return as_recorded(progress)
 
 
 def active(progress: Progress, names: Iterable[StageName]) -> list[StageRun]:
@@ -305,14 +317,13 @@ def _is_spent(progress: Progress, name: StageName) -> bool:
     latest = stage.latest
     if latest is None or latest.state not in ("failed", "lost"):
         return False
-    tries = sum(not attempt.free for attempt in stage.attempts)
     allowed = 1 + (kind.retries if isinstance(kind, Batch) else 0)
-    return latest.final or (tries >= allowed)
+    return latest.final or (stage.tries >= allowed)
 
 
 def _retry(context: Context, progress: Progress, name: StageName) -> Progress:
     stage = progress.stages[name]
-    number = len(stage.attempts) + 1
+    number = stage.latest.number + 1 if stage.latest else 1
     seconds = context.pause(number)
     context.begun_here.add(progress.stage_run(name, number))
     context.due[progress.stage_run(name, number)] = context.clock.monotonic() + seconds

@@ -93,6 +93,8 @@ class StageProgress:
         waits_for: for a service, the run that has the claim now, and is waited for.
         restoration: for a service, what the roll-back did; `restoration_reason` says why, and
             `restoration_hint` what the user can do.
+        forgotten: how many attempts came before those in `attempts`, of which the record has no
+            more than their number; `forgotten_free` of them cost no try.
     """
 
     key: str = ""
@@ -105,6 +107,8 @@ class StageProgress:
     restoration: Restoration = ""
     restoration_reason: str = ""
     restoration_hint: str = ""
+    forgotten: int = 0
+    forgotten_free: int = 0
 
     @property
     def previous(self) -> ServiceVersion | None:
@@ -128,6 +132,12 @@ class StageProgress:
         """Whether its result is there, from this run or a reused one."""
         latest = self.latest
         return self.action == "reuse" or (latest is not None and latest.state == "succeeded")
+
+    @property
+    def tries(self) -> int:
+        """How many attempts count as tries."""
+        known = sum(not attempt.free for attempt in self.attempts)
+        return known + self.forgotten - self.forgotten_free
 
     def with_latest(self, attempt: Attempt) -> "StageProgress":
         """Return it with the newest attempt replaced."""
@@ -161,6 +171,7 @@ class Progress:
     Attributes:
         fixed: the request's reference is known to be a tag or a commit, which does not move on.
         modules: Python modules of the repository → their paths, for hints.
+        shortened: something was left out, so that the record fits (`workflow.bounds`).
     """
 
     run: RunName
@@ -172,6 +183,7 @@ class Progress:
     cancelled_by: str = ""
     fixed: bool = False
     modules: Mapping[str, str] = field(default_factory=dict)
+    shortened: bool = False
 
     @property
     def steps(self) -> int:

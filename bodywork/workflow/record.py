@@ -12,6 +12,7 @@ from bodywork.model.names import Namespace, ProjectName, RunName, StageName
 from bodywork.model.run import Claim, ServiceVersion, Unresolved
 from bodywork.model.stage import Batch, SecretVariable, Service, Stage
 from bodywork.model.workflow import Workflow
+from bodywork.workflow.bounds import fit, problem_with_size
 from bodywork.workflow.progress import Attempt, Progress, Request, StageProgress, Verdict
 from statemachine.checkpoint import Checkpoint, Data
 from statemachine.errors import CheckpointCorrupt
@@ -19,7 +20,22 @@ from statemachine.store import CheckpointStore, load_all
 
 
 def render_progress(progress: Progress) -> Data:
-    """Return the checkpoint's data for a progress."""
+    """Return the checkpoint's data for a progress, with no more in it than a record may have."""
+    return fit(_render_progress(progress))
+
+
+def as_recorded(progress: Progress) -> Progress:
+    """Return what a record would keep of the progress."""
+    fitted = render_progress(progress)
+    return parse_progress(fitted) if fitted.get("shortened") else progress
+
+
+def problem_with_record(workflow: Workflow) -> str:
+    """Return why runs of this workflow could outgrow their record, or ""."""
+    return problem_with_size(_render_workflow(workflow))
+
+
+def _render_progress(progress: Progress) -> dict[str, Any]:
     data: dict[str, Any] = {"run": progress.run, "request": _plain(progress.request)}
     if progress.commit:
         data["commit"] = progress.commit
@@ -34,6 +50,8 @@ def render_progress(progress: Progress) -> Data:
         data["fixed"] = True
     if progress.modules:
         data["modules"] = dict(progress.modules)
+    if progress.shortened:
+        data["shortened"] = True
     return data
 
 
@@ -85,6 +103,7 @@ def _parse_progress(data: Data) -> Progress:
         cancelled_by=raw.get("cancelled_by", ""),
         fixed=raw.get("fixed", False),
         modules=raw.get("modules", {}),
+        shortened=raw.get("shortened", False),
     )
 
 

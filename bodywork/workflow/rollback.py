@@ -69,7 +69,8 @@ def give_up(context: Context, progress: Progress, refusal: BodyworkError) -> Pro
 def wait(context: Context, progress: Progress) -> None:
     """Block until another look at the service that is being restored is worth it."""
     name = to_restore(progress)[0]
-    number = len(progress.stages[name].attempts)
+    latest = progress.stages[name].latest
+    number = latest.number if latest else 1
     context.engine.wait([progress.stage_run(name, number)], LOOK_SECONDS)
 
 
