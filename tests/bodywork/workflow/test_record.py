@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from bodywork.model.stage import SecretVariable, Service, Stage
 from bodywork.workflow.plan import plan_stages
 from bodywork.workflow.progress import Attempt, Progress, Request, StageProgress, Verdict
 from bodywork.workflow.record import parse_progress, render_progress, steps_in
-from tests.bodywork.workflow.harness import NAMESPACE, PIPELINE, batch, workflow
+from tests.bodywork.workflow.harness import NAMESPACE, PIPELINE, batch, service, workflow
 
 words = st.text(max_size=12)
 moments = st.datetimes(timezones=st.just(UTC))
@@ -91,3 +92,25 @@ def test_five_hundred_stages_that_ran_fit_into_a_checkpoint() -> None:
     }
     progress = Progress(RunName("r"), Request(NAMESPACE, "repo", "main"), "c0", project, plan)
     assert len(json.dumps(render_progress(progress))) < 256 * 1024
+
+
+def test_a_record_from_before_there_were_claims_is_rolled_back_as_it_says() -> None:
+    project = workflow((service("serve"),), (service("extra"),), (service("late"),))
+    started = (Attempt(1, "succeeded", "uid-1"),)
+    plan = {
+        name: StageProgress(key=stage.key, attempts=() if name == "late" else started)
+        for name, stage in plan_stages(project).items()
+    }
+    request = Request(NAMESPACE, "repo", "main")
+    data: dict[str, Any] = dict(
+        render_progress(Progress(RunName("r"), request, "c0", project, plan))
+    )
+    data = json.loads(json.dumps(data))
+    before = {"id": "v0", "run": "run-zero", "stage": "serve", "commit": "c9"}
+    data["stages"]["serve"]["previous"] = before
+    data["stages"]["late"]["attempts"] = [{"number": 1}]
+    stages = parse_progress(data).stages
+    old = ServiceVersion("v0", RunName("run-zero"), StageName("serve"), "c9")
+    assert stages[StageName("serve")].claim == Claim("uid-1", old)
+    assert stages[StageName("extra")].claim == Claim("uid-1", None)
+    assert stages[StageName("late")].claim is None

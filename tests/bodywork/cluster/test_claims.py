@@ -1,0 +1,389 @@
+"""A service on a cluster belongs to one run at a time, whatever comes between look and write."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bodywork.cluster import labels
+from bodywork.cluster.versions import version_of
+from bodywork.errors import EngineError, NotClaimed
+from bodywork.model.names import RunName
+from bodywork.model.run import Claim, HeldBy, Phase, ServiceVersion, Unresolved
+from tests.bodywork.cluster.shop import MAPS, NAME, SERVICES, SETS, Desk, Shop, claim_of
+
+Found = dict[str, Any]
+
+
+def once(act: Callable[[], None]) -> Callable[[], None]:
+    """Return the act as something that happens the first time only."""
+    left = [act]
+
+    def happen() -> None:
+        if left:
+            left.pop()()
+
+    return happen
+
+
+def live_of(shop: Shop) -> str:
+    found = shop.deployment()
+    return labels.annotation(found, labels.ACCEPTED) if found else ""
+
+
+def test_a_roll_back_from_a_stale_view_deletes_nothing_of_another_run() -> None:
+    shop = Shop()
+    first, second = shop.desk("run-a"), shop.desk("run-b")
+    claim = first.deploy()
+    assert claim.previous is None
+    shop.over.add("run-a")  # its record was deleted; the controller does not know yet
+    second.deploy()
+    assert labels.holder_of(first.watched.objects()[0]) == "run-a"
+    seen = first.restore(claim)
+    assert (seen.phase, seen.reason) == (Phase.READY, "run run-b has claimed it since")
+    assert live_of(shop) == "run-b/1"
+    assert (SERVICES, NAME) in shop.objects.kept
+
+
+@pytest.mark.parametrize("existing", [False, True])
+def test_what_comes_between_the_look_and_the_write_of_a_roll_back_wins(existing: bool) -> None:
+    shop = Shop()
+    if existing:
+        shop.desk("run-0").deploy()
+        shop.over.add("run-0")
+    first, second = shop.desk("run-a"), shop.desk("run-b")
+    claim = first.deploy()
+
+    def overtake() -> None:
+        shop.over.add("run-a")
+        second.deploy()
+
+    first.client.between = once(overtake)
+    assert first.restore(claim).reason == "run run-b has claimed it since"
+    assert live_of(shop) == "run-b/1"
+    assert (SERVICES, NAME) in shop.objects.kept
+
+
+def test_a_service_that_another_run_uses_by_now_is_not_deleted() -> None:
+    shop = Shop()
+    first, second = shop.desk("run-a"), shop.desk("run-b")
+    claim = first.deploy()
+    assert first.services.restore(first.attempt, claim).phase is Phase.RUNNING  # the Deployment
+
+    def overtake() -> None:
+        shop.over.add("run-a")
+        second.deploy()
+
+    first.client.between = once(overtake)
+    first.services.restore(first.attempt, claim)
+    assert (SERVICES, NAME) in shop.objects.kept
+
+
+@pytest.mark.parametrize("existing", [False, True])
+def test_a_late_change_of_an_overtaken_controller_does_not_land(existing: bool) -> None:
+    shop = Shop()
+    if existing:
+        shop.desk("run-0").deploy()
+        shop.over.add("run-0")
+    late, successor = shop.desk("run-a"), shop.desk("run-a")
+    claim = late.claim()
+    late.client.between = once(lambda: _expect_end(successor, claim, existing=existing))
+    with pytest.raises(NotClaimed):
+        late.ensure()
+    assert live_of(shop) == ("run-0/1" if existing else "")
+    assert "run-a/1" not in shop.versions()
+
+
+def _expect_end(successor: Desk, claim: Claim, *, existing: bool) -> None:
+    phase = successor.restore(claim).phase
+    assert phase is (Phase.READY if existing else Phase.ABSENT)
+
+
+@pytest.mark.parametrize("existing", [False, True])
+def test_a_late_claim_of_an_overtaken_controller_does_not_land(existing: bool) -> None:
+    shop = Shop()
+    if existing:
+        shop.desk("run-0").deploy()
+        shop.over.add("run-0")
+    late, successor = shop.desk("run-a"), shop.desk("run-a")
+    overtaken: list[int] = []
+
+    def overtake() -> None:
+        overtaken.append(1)
+        successor.services.abandon_claim(successor.attempt, "image")
+
+    def is_over(run: RunName) -> bool:
+        if run == "run-a" and overtaken:
+            raise EngineError("another controller has taken the run over")
+        return run in shop.over
+
+    late.client.between = once(overtake)
+    with pytest.raises(EngineError):
+        late.services.claim(late.attempt, "image", is_over)
+    found = shop.deployment()
+    assert found
+    assert labels.holder_of(found) in (None, "run-0")
+    assert shop.desk("run-b").claim().previous == (
+        ServiceVersion("run-0/1", RunName("run-0"), late.attempt.stage, "commit-of-run-0")
+        if existing
+        else None
+    )
+
+
+def test_two_first_deployments_at_once_are_one_after_the_other() -> None:
+    shop = Shop()
+    first, second = shop.desk("run-a"), shop.desk("run-b")
+    first.client.between = once(lambda: _deploy_only(second))
+    assert first.services.claim(first.attempt, "image", first.is_over) == HeldBy(RunName("run-b"))
+    assert claim_of(shop.deployment()) == "run-b"
+
+
+def _deploy_only(desk: Desk) -> None:
+    desk.deploy()
+
+
+def lose_annotation(body: Found) -> None:
+    del body["metadata"]["annotations"][labels.ACCEPTED]
+
+
+def lose_version(body: Found) -> None:
+    lose_annotation(body)
+    del body["spec"]["template"]["metadata"]["annotations"][labels.VERSION]
+
+
+def two_versions() -> Shop:
+    """Return a shop in which run-2 has deployed after run-1."""
+    shop = Shop()
+    for run in ("run-1", "run-2"):
+        shop.desk(run).deploy()
+        shop.over.add(run)
+    return shop
+
+
+def test_after_an_undo_by_hand_what_answers_is_what_a_roll_back_comes_back_to() -> None:
+    shop = two_versions()
+    older = next(
+        each["spec"]["template"]
+        for (place, _), each in shop.objects.kept.items()
+        if place == SETS
+        and labels.annotation(each["spec"]["template"], labels.VERSION) == "run-1/1"
+    )
+    shop.change(lambda body: body["spec"].update(template=older))
+    shop.roll_out()
+    desk = shop.desk("run-3")
+    claim = desk.deploy()
+    assert isinstance(claim.previous, ServiceVersion)
+    assert claim.previous.id == "run-1/1"
+    assert desk.restore(claim).phase is Phase.READY
+    found = shop.deployment()
+    assert found
+    assert version_of(found) == "run-1/1"
+
+
+def test_after_a_lost_annotation_what_answers_comes_back() -> None:
+    shop = two_versions()
+    shop.change(lose_annotation)
+    desk = shop.desk("run-3")
+    claim = desk.deploy()
+    assert desk.restore(claim).phase is Phase.READY
+    assert live_of(shop) == "run-2/1"
+
+
+@pytest.mark.parametrize("change", [lose_version, "pruned"])
+def test_what_cannot_be_resolved_is_never_deleted(change: Any) -> None:
+    shop = two_versions()
+    if change == "pruned":  # and another run's version stands half rolled out
+        left = shop.desk("run-x")
+        left.claim()
+        left.ensure()
+        shop.over.add("run-x")
+        for place, name in [key for key in shop.objects.kept if key[0] == SETS]:
+            del shop.objects.kept[place, name]
+    else:
+        shop.change(change)
+    desk = shop.desk("run-3")
+    claim = desk.claim()
+    assert isinstance(claim.previous, Unresolved)
+    desk.ensure()
+    shop.roll_out()
+    seen = desk.restore(claim)
+    assert (seen.phase, seen.reason[:21]) == (Phase.FAILED, "it was kept as it is:")
+    assert shop.deployment()
+    assert (SERVICES, NAME) in shop.objects.kept
+    assert not [each for each in desk.client.sent if each.startswith("DELETE")]
+
+
+def test_a_deployment_that_was_made_again_by_somebody_is_not_removed() -> None:
+    shop = Shop()
+    desk = shop.desk("run-a")
+    claim = desk.deploy()
+    body = shop.objects.get("/apis/apps/v1/namespaces/shop/deployments", NAME)
+    shop.objects.delete("/apis/apps/v1/namespaces/shop/deployments", NAME, {})
+    shop.objects.create("/apis/apps/v1/namespaces/shop/deployments", body)
+    seen = desk.restore(claim)
+    assert "made again" in seen.reason
+    assert shop.deployment()
+
+
+def test_what_others_set_beside_our_fields_stays() -> None:
+    shop = Shop()
+    shop.desk("run-1").deploy()
+    shop.over.add("run-1")
+
+    def change(body: Found) -> None:
+        body["metadata"]["labels"]["team"] = "blue"
+        body["metadata"]["annotations"]["note"] = "keep"
+        body["spec"]["replicas"] = 7
+
+    shop.change(change)
+    shop.roll_out()
+    desk = shop.desk("run-2")
+    claim = desk.deploy()
+    for _ in range(2):
+        found = shop.deployment()
+        assert found
+        assert found["metadata"]["labels"]["team"] == "blue"
+        assert found["metadata"]["annotations"]["note"] == "keep"
+        assert found["spec"]["replicas"] == 7
+        desk.restore(claim)
+
+
+def test_a_run_that_tidies_up_late_drops_no_snapshot_of_another_run() -> None:
+    shop = two_versions()
+    first = shop.desk("run-a")
+    first.deploy()
+    second = shop.desk("run-b")
+
+    def overtake() -> None:
+        shop.over.add("run-a")
+        second.deploy()
+
+    first.client.between = once(overtake)
+    first.services.settle(first.attempt, ())
+    assert (MAPS, "run-1-source-0") not in shop.objects.kept
+    assert (MAPS, "run-b-source-0") in shop.objects.kept
+    for _ in range(2):
+        first.services.settle(first.attempt, ())
+    assert (MAPS, "run-b-source-0") in shop.objects.kept
+    assert (MAPS, "run-a-source-0") in shop.objects.kept  # what run-b would come back to
+
+
+def test_a_reserved_name_is_adopted_or_forgotten() -> None:
+    shop = Shop()
+    gone = shop.desk("run-a")
+    gone.services.abandon_claim(gone.attempt, "image")
+    found = shop.deployment()
+    assert found
+    assert labels.is_reserved(found)
+    assert found["spec"]["replicas"] == 0
+    gone.services.forget(RunName("run-0"))
+    assert shop.deployment()
+    gone.services.forget(RunName("run-a"))
+    assert shop.deployment() is None
+    gone.services.abandon_claim(gone.attempt, "image")
+    desk = shop.desk("run-b")
+    claim = desk.deploy()
+    assert claim.previous is None
+    gone.services.forget(RunName("run-a"))
+    assert live_of(shop) == "run-b/1"
+    assert desk.restore(claim).phase is Phase.ABSENT
+
+
+class Actor:
+    """A run from its claim to its end, a step after the other."""
+
+    def __init__(self, desk: Desk, fate: str) -> None:
+        self.desk, self.fate = desk, fate
+        self.ended = self.busy = False
+        self.claimed = False
+        self._steps = self._live()
+
+    def step(self) -> None:
+        """Take the next step, unless it is in the middle of one, or has ended."""
+        if self.ended or self.busy:
+            return
+        self.busy = True
+        try:
+            next(self._steps, None)
+        finally:
+            self.busy = False
+
+    def _live(self) -> Iterator[None]:
+        services, attempt = self.desk.services, self.desk.attempt
+        while not isinstance(claim := services.claim(attempt, "image", self.desk.is_over), Claim):
+            yield
+        self.claimed = True
+        yield
+        self.desk.ensure()
+        yield
+        self.desk.shop.roll_out()
+        if self.fate != "sick":
+            services.accept(attempt)
+        yield
+        self.claimed = self.fate == "well"
+        if self.fate == "well":
+            services.settle(attempt, ())
+        else:  # a first version is removed with its claim: the next run may begin
+            while services.restore(attempt, claim).phase is Phase.RUNNING:
+                yield
+                self.desk.shop.roll_out()
+        self.ended = True
+        self.desk.shop.over.add(attempt.run)
+        yield
+
+
+class Race:
+    """Some runs at once; another one acts whenever one is about to write, as the order says."""
+
+    def __init__(self, fates: list[str], order: list[int]) -> None:
+        self.shop, self._turns = Shop(), iter(order)
+        self.actors = [
+            Actor(self.shop.desk(f"run-{number}"), fate) for number, fate in enumerate(fates)
+        ]
+        self.accepted: list[str] = []
+        for actor in self.actors:
+            actor.desk.client.between = self._let_another_act
+
+    def run(self) -> None:
+        """Carry all to their ends."""
+        for _ in range(400):
+            for actor in self.actors:
+                actor.step()
+                self._check()
+            if all(actor.ended for actor in self.actors):
+                return
+        raise AssertionError("a run never ends")
+
+    def _let_another_act(self) -> None:
+        turn = next(self._turns, None)
+        if turn is not None:
+            self.actors[turn % len(self.actors)].step()
+            self._check()
+
+    def _check(self) -> None:
+        assert sum(each.claimed and not each.ended for each in self.actors) <= 1
+        for actor in self.actors:
+            version = f"{actor.desk.attempt.run}/1"
+            if actor.ended and actor.fate == "well" and version not in self.accepted:
+                self.accepted.append(version)
+        if self.accepted:
+            assert self.accepted[-1] in self.shop.versions()
+            assert (SERVICES, NAME) in self.shop.objects.kept
+
+
+FATES = st.lists(st.sampled_from(["well", "sick", "fails later"]), min_size=2, max_size=4)
+
+
+@settings(max_examples=300, deadline=None)
+@given(FATES, st.lists(st.integers(0, 3), max_size=120))
+def test_whatever_the_order_no_accepted_version_is_lost(fates: list[str], order: list[int]) -> None:
+    race = Race(fates, order)
+    race.run()
+    found = race.shop.deployment()
+    if race.accepted:
+        assert found
+        assert (live_of(race.shop), version_of(found)) == (race.accepted[-1], race.accepted[-1])
+    else:
+        assert found is None or labels.is_reserved(found)
