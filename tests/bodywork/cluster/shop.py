@@ -13,12 +13,13 @@ from bodywork.cluster.claims import ServiceClaims
 from bodywork.cluster.client import Client
 from bodywork.cluster.deployments import Deployments
 from bodywork.cluster.errors import AlreadyExists, Conflict
+from bodywork.cluster.faults import Answer
 from bodywork.cluster.manifests import StageSource
 from bodywork.cluster.sources import Sources
 from bodywork.cluster.versions import Versions
 from bodywork.cluster.views import RunView
 from bodywork.cluster.watching import Watched
-from bodywork.errors import NotFound
+from bodywork.errors import BodyworkError, NotFound
 from bodywork.model.names import Namespace, ProjectName, RunName, StageName
 from bodywork.model.run import Claim, Observation, Phase, StageRun
 from bodywork.model.stage import Service, Stage
@@ -31,6 +32,9 @@ STAGE = Stage(StageName("serve"), Service(30, 1, 5000), "main.py")
 DEPLOYMENTS, SETS = paths.deployments(NAMESPACE), paths.replica_sets(NAMESPACE)
 SERVICES, MAPS = paths.services(NAMESPACE), paths.config_maps(NAMESPACE)
 _ERRORS = {"NotFound": NotFound, "AlreadyExists": AlreadyExists, "Conflict": Conflict}
+
+
+MOST_TRIES = 100
 
 
 def nothing() -> None:
@@ -52,7 +56,16 @@ class Direct:
         wanted = dict(pair.split("=") for pair in label_selector.split(",") if "=" in pair)
         return self.objects.list(path, wanted)[0], "1"
 
-    def create(self, path: str, body: Found) -> Found:
+    def endure(self, attempt: Callable[[], Any], judge: Callable[[BodyworkError], Answer]) -> Any:
+        for _ in range(MOST_TRIES):
+            try:
+                return attempt()
+            except BodyworkError as error:
+                if judge(error) is Answer.FINAL:
+                    raise
+        raise AssertionError("it is tried again for ever")
+
+    def create(self, path: str, body: Found, *, sure: bool = True) -> Found:
         self._about_to(f"POST {path}")
         return self._do(self.objects.create, path, copy.deepcopy(body))
 
