@@ -111,7 +111,9 @@ class Engine(Protocol):
 
     def stop_job(self, attempt: StageRun) -> None:
         """End it and return when nothing of it runs; its record and log stay. It is FAILED (or
-        whatever it was, if it had ended before). An attempt never started stays ABSENT."""
+        whatever it was, if it had ended before). An attempt never started stays ABSENT, and never
+        starts: not by a request either that another controller sent before and that arrives late.
+        """
         ...
 
     # -- services -----------------------------------------------------------------------------
@@ -178,6 +180,13 @@ class Engine(Protocol):
     def settle(self, attempt: StageRun, keep: Sequence[str]) -> None:
         """Forget old versions of the attempt's service, except the live one and those whose ids
         are in `keep`. Nothing is done where another run than the attempt's has the claim."""
+        ...
+
+    # -- being overtaken ----------------------------------------------------------------------
+
+    def heed(self, check: Callable[[], None]) -> None:
+        """Call `check` before each change that follows a pause, such as a request sent again; it
+        raises `Fenced` where another controller has taken the run over."""
         ...
 
     # -- looking ------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from statemachine.processes import identify
 from statemachine.runner import Runner
 from statemachine.scheduling import THREADS, Scheduler
 from statemachine.store import CheckpointStore, Stored
+from statemachine.stores.rules import fenced
 
 LOOK_SECONDS = 0.1
 
@@ -164,6 +165,22 @@ class Ownership:
         heartbeat = self._heartbeats.get(machine_id)
         return heartbeat is not None and heartbeat.lost
 
+    def check(self) -> None:
+        """Ask the record of each machine that this process holds whether it still does.
+
+        For effects that no store and no name fences by itself, and after a pause, in which another
+        controller may have come: it need not find out by a refused write.
+
+        Raises:
+            Fenced: another controller has taken a machine over.
+            StoreUnavailable, CheckpointNotFound, CheckpointCorrupt: as the store says.
+        """
+        for machine_id, heartbeat in tuple(self._heartbeats.items()):
+            epoch = self._store.load(machine_id).checkpoint.epoch
+            if epoch > heartbeat.epoch:
+                heartbeat.lost = True
+                raise fenced(machine_id, epoch)
+
     def release(self, machine_id: str) -> None:
         """Stop renewing and clear our lease, so that the next controller need not wait."""
         heartbeat = self._heartbeats.pop(machine_id, None)
@@ -212,6 +229,11 @@ class Heartbeat:
         self._renew_seconds = renew_seconds
         self._ended = scheduler.event()
         self._thread = scheduler.thread("lease", self._beat)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that the machine is held with."""
+        return self._holder.epoch
 
     def start(self) -> None:
         """Sign the lease and begin to renew it."""

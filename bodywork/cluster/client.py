@@ -75,6 +75,8 @@ class Client:
         self._waiting = waiting
         self._monotonic = monotonic
         self.patient = policy.attempts > QUICK.attempts and not candid
+        self.before_repeating: Callable[[], None] = lambda: None
+        """Called after each pause, before a write is sent again; what it raises ends the call."""
 
     @classmethod
     def connect(
@@ -269,15 +271,22 @@ class Client:
                     raise _Carried(error) from error
                 raise
 
-        return self.endure(attempt, answer)
+        return self.endure(attempt, answer, writes=method != "GET")
 
-    def endure(self, attempt: Callable[[], T], answer: Callable[[BodyworkError], Answer]) -> T:
+    def endure(
+        self,
+        attempt: Callable[[], T],
+        answer: Callable[[BodyworkError], Answer],
+        *,
+        writes: bool = True,
+    ) -> T:
         """Call `attempt` until it returns, by this client's policy, as the tables of faults say.
 
         Args:
             attempt: raises `Unavailable` for "again".
             answer: what follows from another error. AGAIN and BRIEFLY are heeded by a patient
                 client alone, LOOK and READ_AGAIN by each: the next `attempt` does so.
+            writes: `attempt` changes something: `before_repeating` is asked after each pause.
 
         Raises:
             Unavailable: the policy is used up.
@@ -304,9 +313,7 @@ class Client:
                 raise last from error
 
         def pause(seconds: float) -> None:
-            seconds = max(seconds, min(last.after_seconds, self._policy.maximum_wait_seconds))
-            self._waiting(last, seconds)
-            self._sleep(seconds)
+            self._pause(seconds, last, writes)
 
         try:
             return call(self._policy, once, sleep=pause, clock=self._monotonic)
@@ -317,6 +324,13 @@ class Client:
                 raise error.refusal from error.refusal.__cause__
             error.given_up = True
             raise
+
+    def _pause(self, seconds: float, fault: Unavailable, writes: bool) -> None:
+        seconds = max(seconds, min(fault.after_seconds, self._policy.maximum_wait_seconds))
+        self._waiting(fault, seconds)
+        self._sleep(seconds)
+        if writes:
+            self.before_repeating()
 
 
 class _Carried(Exception):

@@ -83,6 +83,10 @@ class KubernetesEngine:
             view.close()
         self._watched.close()
 
+    def heed(self, check: Callable[[], None]) -> None:
+        """Ask before a write is sent again, whoever sends it over this client."""
+        self._client.before_repeating = check
+
     def publish_source(self, run: RunName, checkout: Checkout) -> None:
         """Tell the run's stages where their code is; a folder's travels as a snapshot."""
         self._sources.publish(run, checkout)

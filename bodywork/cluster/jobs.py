@@ -7,8 +7,10 @@ from typing import Any
 
 from bodywork.cluster import labels, paths
 from bodywork.cluster.client import Client
+from bodywork.cluster.errors import NamespaceEnding
 from bodywork.cluster.manifests import build_job
 from bodywork.cluster.sources import Sources
+from bodywork.cluster.tombstones import CALLED_OFF, build_tombstone, is_called_off
 from bodywork.cluster.trouble_rows import Wait
 from bodywork.cluster.troubles import BRIEFLY_SECONDS
 from bodywork.cluster.verdicts import (
@@ -74,8 +76,8 @@ class Jobs:
     def observe(self, attempt: StageRun) -> Observation:
         """Look at the attempt; what cannot start any more is ended before it is said to be so."""
         job = self._find(attempt)
-        if job is None:
-            return Observation(Phase.ABSENT, reason="its Job was deleted")
+        if job is None or is_called_off(job):
+            return Observation(Phase.ABSENT, reason=CALLED_OFF if job else "its Job was deleted")
         seen = self._judge(attempt, job)
         if is_being_deleted(job) and not seen.phase.ended:
             return self._being_deleted(attempt, job, seen)
@@ -92,7 +94,7 @@ class Jobs:
         return seen
 
     def stop(self, attempt: StageRun) -> None:
-        """End the attempt, and return when nothing of it runs.
+        """End the attempt, and return when nothing of it runs, or ever can.
 
         The kubelet is asked first, which keeps the pod with its log; then the Job's controller.
 
@@ -100,7 +102,7 @@ class Jobs:
             EngineError: nothing has ended it, as on a node that is dead: it may run on.
         """
         view = self._view(attempt.run)
-        job = self._find(attempt)
+        job = self._find(attempt) or self._call_off(attempt)
         while job is not None and not self._is_at_rest(attempt, job):
             heard, uid = view.bell.count, job["metadata"]["uid"]
             if not _verdict(job):
@@ -112,7 +114,7 @@ class Jobs:
                 stuck = stuck_pods(self._pods(attempt, job))
                 raise EngineError(stuck.reason, hint=stuck.hint)
             view.bell.wait(heard, view.patience)
-            job = self._find(attempt)
+            job = self._find(attempt) or self._call_off(attempt)
 
     def _being_deleted(self, attempt: StageRun, job: Found, seen: Observation) -> Observation:
         """Say of a Job that goes, and has no result, that it is lost once nothing of it runs."""
@@ -129,7 +131,7 @@ class Jobs:
         is said in the log.
         """
         job = self._find(attempt)
-        if job is None or condition(job, "Complete"):
+        if job is None or condition(job, "Complete") or is_called_off(job):
             return True
         name, uid = job["metadata"]["name"], job["metadata"]["uid"]
         if not is_over(job):
@@ -145,6 +147,16 @@ class Jobs:
             attempt, f"it has succeeded, and Kubernetes calls its Job {name} Failed{because}"
         )
         return True
+
+    def _call_off(self, attempt: StageRun) -> Found | None:
+        """Take the name of an attempt that has no Job; None where no Job can be made any more."""
+        try:
+            job = self._create(attempt, build_tombstone(attempt, self._owner_of(attempt.run)))
+        except NamespaceEnding:
+            return None
+        self._require_ours(job, attempt)
+        self._view(attempt.run).learn_job(job)
+        return job
 
     def _judge_start(self, attempt: StageRun, job: Found, seen: Observation) -> Observation:
         """End what will not start, and go on looking until it has ended."""
@@ -201,6 +213,8 @@ class Jobs:
         return judge_job(job, pods, refusals)
 
     def _is_at_rest(self, attempt: StageRun, job: Found) -> bool:
+        if is_called_off(job):
+            return True
         if not self._judge(attempt, job).phase.ended:
             return False
         phases = [pod["status"].get("phase") for pod in self._pods(attempt, job)]

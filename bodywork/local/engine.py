@@ -5,7 +5,7 @@ has taken the run over, so that one that was paused cannot act when it goes on.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from bodywork.local import processes
@@ -63,6 +63,9 @@ class LocalEngine:
     def close(self) -> None:
         """End the helper process of this controller; stages go on."""
         self._spawner.close()
+
+    def heed(self, check: Callable[[], None]) -> None:
+        """Have no use for it: each change is made under the guard, which asks by itself."""
 
     @translated
     def publish_source(self, run: RunName, checkout: Checkout) -> None:

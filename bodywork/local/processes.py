@@ -94,7 +94,13 @@ def was_claimed(folder: Path) -> bool:
 
 
 def stop(folder: Path) -> None:
-    """End the attempt, and return when nothing of it runs."""
+    """End the attempt, and return when nothing of it runs, or ever can.
+
+    One that no supervisor has begun with is claimed here, once and for all: the spawner of a
+    controller that was killed may still have the request to start it.
+    """
+    if folder.exists() and not was_claimed(folder):
+        files.claim(str(folder))
     deadline = time.monotonic() + STOP_SECONDS
     while files.is_held(str(folder)) and time.monotonic() < deadline:
         files.send_command(str(folder), files.STOP)

@@ -191,8 +191,7 @@ def _look(context: Context, progress: Progress, name: StageName, attempt: Attemp
     stage, stage_run = progress.stage(name), progress.stage_run(name, attempt.number)
     try:
         if attempt.state == "intended":
-            _announce(progress, stage, attempt)
-            uid = ensure(context, progress, stage_run)
+            uid = _begin(context, progress, attempt, stage_run)
             attempt = replace(attempt, uid=uid, state="started", started_at=context.clock.now())
         seen = _observe(context, stage, stage_run)
         if seen.phase is Phase.READY and seen.uid == attempt.uid:
@@ -226,6 +225,14 @@ def _end_refused(
         reason = f"{refusal.message}; {NOT_ENDED}: {also.message}"
         return replace(seen, phase=Phase.LOST, reason=reason, hint=refusal.hint or also.hint)
     return seen
+
+
+def _begin(context: Context, progress: Progress, attempt: Attempt, stage_run: StageRun) -> str:
+    """Start the attempt; where it was paced, another controller may have come meanwhile: ask."""
+    if stage_run in context.due:
+        context.require_ownership()
+    _announce(progress, progress.stage(stage_run.stage), attempt)
+    return ensure(context, progress, stage_run)
 
 
 def _follow(context: Context, progress: Progress, attempt: StageRun, seen: Observation) -> None:

@@ -38,6 +38,7 @@ class Context:
         refusals: what the engine refused while something was waited for.
         due: when (monotonic) an attempt that is paced may start.
         deadlines: until when (monotonic) something is waited for.
+        checks: raise `Fenced` where another controller has taken the run over.
         checkouts: checkouts whose commit is not on record yet, and so cannot be published.
     """
 
@@ -56,6 +57,7 @@ class Context:
     refusals: list[BodyworkError] = field(default_factory=list)
     due: dict[StageRun, float] = field(default_factory=dict)
     deadlines: dict[str, float] = field(default_factory=dict)
+    checks: list[Callable[[], None]] = field(default_factory=list)
     checkouts: "Checkouts" = field(default_factory=lambda: Checkouts())
 
     def when_saved(self, say: Callable[[], None]) -> None:
@@ -69,6 +71,15 @@ class Context:
         self.news.clear()
         for say in news:
             say()
+
+    def require_ownership(self) -> None:
+        """Ask, before an effect that follows a pause, whether the run is still ours.
+
+        Raises:
+            Fenced: another controller has taken it over.
+        """
+        for check in self.checks:
+            check()
 
     def left(self, what: str, seconds: float) -> float:
         """Return the seconds left of a budget that begins when it is first asked for."""

@@ -52,6 +52,8 @@ class Controller:
         self._ownership = ownership
         self._runner = runner
         self._fresh: dict[RunName, Stored] = {}
+        context.checks.append(ownership.check)
+        context.engine.heed(ownership.check)
 
     def begin(self, request: Request, name: str = "") -> RunName:
         """Put a new run on record, under that name if one is given; nothing is done for it yet.

@@ -251,14 +251,15 @@ def _after_failure(context: Context, progress: Progress) -> Outcome | None:
 def _end(
     context: Context, trigger: str, progress: Progress, events: tuple[Event, ...] = ()
 ) -> Advance:
-    """Drop what only a running run needs, and end it.
+    """End what still runs, drop what only a running run needs, and end the run.
 
     That the run only has to end is on record already: a controller that is overtaken here, and goes
     on late, removes nothing that its successor needs.
     """
+    stopped = attempts.stop(context, progress, progress.stages)  # the failure stage's, cancelled
     release = partial(context.engine.release, progress.run)
     attempt_call("the run's source could not be removed", release, None)
-    return Advance(trigger, render_progress(progress), events)
+    return Advance(trigger, render_progress(stopped), (*events, *attempt_events(progress, stopped)))
 
 
 def _log_continued(progress: Progress, commit: str) -> None:

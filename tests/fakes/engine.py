@@ -4,7 +4,7 @@ Nothing here runs: `wait` lets one thing happen, as a test has scripted it. The 
 was started, so that a test can say "exactly once an attempt" without asking the controller.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -75,6 +75,9 @@ class FakeEngine:
     def __init__(self, world: World, namespace: Namespace) -> None:
         self.world = world
         self.namespace = namespace
+
+    def heed(self, check: Callable[[], None]) -> None:
+        """Send nothing twice."""
 
     def publish_source(self, run: RunName, checkout: Checkout) -> None:
         self.world.sources.add(run)

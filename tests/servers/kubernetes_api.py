@@ -11,7 +11,7 @@ import json
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -84,6 +84,7 @@ class ApiServer:
         rules: what everybody may do, as a SelfSubjectRulesReview lists it; nothing is enforced.
         unlisted: rules that such a list does not have, and a SelfSubjectAccessReview heeds.
         requests: all that arrived, oldest first.
+        gate: called with each request before it is answered, in a thread of its own.
     """
 
     port: int = 0
@@ -96,6 +97,7 @@ class ApiServer:
     rules: list[Object] = field(default_factory=lambda: [rule("*", "*", "*")])
     unlisted: list[Object] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
+    gate: Callable[[Request], None] = lambda asked: None
     stopped: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -162,6 +164,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             json.loads(raw) if raw else {},
         )
         self.served.requests.append(asked)
+        self.served.gate(asked)
         fault = next((f for f in self.served.faults if f.takes(asked)), None)
         with contextlib.suppress(_Cut, OSError):
             if fault is not None:

@@ -47,6 +47,16 @@ def is_held(folder: str) -> bool:
         os.close(descriptor)
 
 
+def claim(folder: str) -> bool:
+    """Become the only one that may ever begin with the folder's attempt; False for too late."""
+    once = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        os.close(os.open(os.path.join(folder, CLAIM), once, 0o600))
+    except FileExistsError:
+        return False
+    return True
+
+
 def send_command(folder: str, command: bytes) -> bool:
     """Give a command to the folder's supervisor; return whether there is one to hear it."""
     try:

@@ -246,13 +246,13 @@ def claim_folder(folder: str) -> Claim | None:
     if os.path.exists(os.path.join(folder, files.CLAIM)):
         return None
     flags = os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC
-    once = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     wake = os.open(os.path.join(folder, files.WAKE), flags)
     lock = os.open(os.path.join(folder, files.LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         control = os.open(os.path.join(folder, files.CONTROL), flags)
-        os.close(os.open(os.path.join(folder, files.CLAIM), once, 0o600))
+        if not files.claim(folder):
+            raise FileExistsError(folder)
     except (BlockingIOError, FileExistsError):
         os.close(lock)
         os.close(wake)
