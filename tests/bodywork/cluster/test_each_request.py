@@ -29,9 +29,9 @@ from statemachine.stores.configmap import ConfigMapStore
 from tests.bodywork.cluster.test_faults import SEEN
 from tests.bodywork.workflow.harness import NAMESPACE, Office, Repository, batch, service, workflow
 from tests.servers.kubeconfig import write_kubeconfig
+from tests.servers.kubernetes_answers import Request as Asked
 from tests.servers.kubernetes_api import ApiServer, Misbehaviour, api_server
 from tests.servers.kubernetes_api import Fault as Spoiled
-from tests.servers.kubernetes_api import Request as Asked
 from tests.servers.kubernetes_controllers import SERVICES, Controllers, controllers
 
 REQUESTS = 44

@@ -202,7 +202,7 @@ def test_an_attempt_that_cannot_be_looked_at_has_failed_only_if_it_was_ended() -
             found = getattr(self.inner, name)
             return self._call(found) if name in ("observe_job", "stop_job") else found
 
-    controller = shop.controller(wrap_engine=lambda engine: Blind(engine, ""))  # type: ignore[arg-type, return-value]
+    controller = shop.controller(wrap_engine=lambda engine: Blind(engine, ""))  # type: ignore[arg-type]
     last = controller.execute(run)
     latest = shop.progress(last.id).stages[StageName("check")].latest
     assert last.state in lifecycle.TERMINAL
