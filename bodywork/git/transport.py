@@ -17,8 +17,11 @@ _HELPER = (
 )
 # The user named this folder, and Bodywork will run the code in it: that another user owns it is
 # no reason to refuse. Settings do not pass from clone to upload-pack; this does.
-# It costs a process, so only those repositories pay for it.
-_UPLOAD_PACK = "--upload-pack=git -c safe.directory='*' upload-pack"
+# It costs a process, so only those repositories pay for it. No protocol is allowed there: else git
+# before 2.39.4 would fetch, and run, what the repository's own config says (CVE-2024-32004).
+_UPLOAD_PACK = (
+    "--upload-pack=GIT_ALLOW_PROTOCOL= GIT_NO_LAZY_FETCH=1 git -c safe.directory='*' upload-pack"
+)
 
 
 @dataclass(frozen=True, slots=True)
