@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bodywork.errors import EngineError, SourceLost
+from bodywork.local.spawn import Spawner
 from bodywork.model.names import RunName
 from bodywork.model.run import Phase, StageRun
 from statemachine.errors import Fenced
@@ -127,6 +128,20 @@ def test_a_controller_that_was_overtaken_starts_and_stops_nothing(machine: Machi
             effect()
     machine.fence.error = None
     assert machine.engine.observe_job(attempt_of("job")).phase is Phase.ABSENT
+
+
+def test_what_a_killed_controller_still_asked_for_never_starts_after_a_stop(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.publish({"job/main.py": "open('../../../../ran', 'a').write('x')\n"})
+    asked: list[Path] = []
+    with monkeypatch.context() as held:
+        held.setattr(Spawner, "supervise", lambda spawner, folder: asked.append(folder))
+        attempt = machine.start(batch())
+    machine.new_engine().stop_job(attempt)
+    machine.engine._spawner.supervise(asked[0])  # the request arrives late
+    assert machine.finish(attempt).phase is Phase.LOST
+    assert not (machine.run_folder() / "attempts" / "ran").exists()
 
 
 def test_the_time_limit_ends_the_whole_process_group(machine: Machine) -> None:
