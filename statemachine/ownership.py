@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from statemachine.checkpoint import Checkpoint, Data
-from statemachine.errors import OwnershipHeld, StateMachineError
+from statemachine.errors import Interrupted, OwnershipHeld, StateMachineError
 from statemachine.processes import identify
 from statemachine.runner import Runner
 from statemachine.scheduling import THREADS, Scheduler
@@ -25,6 +25,8 @@ from statemachine.store import CheckpointStore, Stored
 from statemachine.stores.rules import fenced
 
 LOOK_SECONDS = 0.1
+PARTING_SECONDS = 0.4
+"""How long the end of a controller may take that a user has interrupted: it should be at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +229,8 @@ class Heartbeat:
         self._machine_id = machine_id
         self._holder = holder
         self._renew_seconds = renew_seconds
+        self._fault: BaseException | None = None
+        self._scheduler = scheduler
         self._ended = scheduler.event()
         self._thread = scheduler.thread("lease", self._beat)
 
@@ -241,13 +245,23 @@ class Heartbeat:
         self._thread.start()
 
     def end(self) -> None:
-        """Stop renewing; clear the lease if it is still ours."""
+        """Stop renewing; clear the lease if it is still ours, and as far as that can be done in
+        `PARTING_SECONDS`: a store that does not answer keeps nobody from ending."""
         self._ended.set()
+        parting = self._scheduler.thread("end of the lease", self._part)
+        parting.start()
+        parting.join(PARTING_SECONDS)
+        if self._fault is not None:
+            raise self._fault
+
+    def _part(self) -> None:
         self._thread.join()
         try:
             self._leases.clear(self._machine_id, self._holder)
-        except StateMachineError:
+        except (StateMachineError, Interrupted):
             return  # it expires by itself
+        except BaseException as fault:  # told where the lease is ended, not by this thread
+            self._fault = fault
 
     def renew(self) -> None:
         """Sign anew, unless somebody with a higher epoch has."""
@@ -258,7 +272,7 @@ class Heartbeat:
                 return
             self._holder = replace(self._holder, renewals=self._holder.renewals + 1)
             self._leases.write(self._machine_id, self._holder)
-        except StateMachineError:
+        except (StateMachineError, Interrupted):
             return  # a missed renewal only makes a newcomer bolder; the epoch still decides
 
     def _beat(self) -> None:

@@ -1,5 +1,6 @@
 """`bodywork workflow` at work: begin or go on with a run, carry it to its end, say how it went."""
 
+import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from bodywork.workflow.execute import Controller
     from statemachine.checkpoint import Checkpoint
     from statemachine.ownership import Holder
+
+LOOK_SECONDS = 0.4
+"""How long to look, after a signal, whether the run had ended before it."""
 
 
 def launch(place: Place, order: Order, choice: Choice) -> int:
@@ -139,9 +143,14 @@ class Work:
     def _look_for_the_end(self) -> None:
         """Look whether the signal came after the run's end, before this process could note it."""
         if self.last is None and self._executed:
-            with suppress(BodyworkError, StateMachineError):
-                found = self._place.store.load(self._executed).checkpoint
-                self.last = found if is_sealed(found) else None
+            looking = threading.Thread(target=self._look, name="look for the end", daemon=True)
+            looking.start()
+            looking.join(LOOK_SECONDS)  # a user who interrupts us does not wait for a server
+
+    def _look(self) -> None:
+        with suppress(BodyworkError, StateMachineError, Interrupted):
+            found = self._place.store.load(self._executed).checkpoint
+            self.last = found if is_sealed(found) else None
 
 
 def is_sealed(checkpoint: "Checkpoint") -> bool:

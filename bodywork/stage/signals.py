@@ -45,7 +45,7 @@ class Forwarder:
         """
         program = self._start(command, folder, environment, listen)
         try:
-            return program.wait()
+            return _wait_for(program)
         finally:
             self._program = None
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -97,6 +97,19 @@ class Forwarder:
         if listen and program.stdout:
             listen(program.stdout)
         return program
+
+
+def _wait_for(program: "subprocess.Popen[bytes]") -> int:
+    """Return the program's exit code; process 1 meanwhile reaps the orphans that it gets.
+
+    It looks at who has ended before it takes the status, so that the program's own is left to it.
+    """
+    while os.getpid() == 1:
+        ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+        if ended is None or ended.si_pid == program.pid:
+            break
+        os.waitpid(ended.si_pid, 0)
+    return program.wait()
 
 
 @contextlib.contextmanager

@@ -2,13 +2,20 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
-from statemachine.errors import CheckpointNotFound, Fenced, OwnershipHeld, StoreUnavailable
+from statemachine.errors import (
+    CheckpointNotFound,
+    Fenced,
+    Interrupted,
+    OwnershipHeld,
+    StoreUnavailable,
+)
 from statemachine.ownership import Heartbeat, Holder, Ownership, this_process
 from statemachine.stores.file import FileStore
 from statemachine.stores.leases import LEASE, FileLeaseStore
@@ -310,3 +317,46 @@ def test_a_stopped_owner_is_replaced_when_its_lease_has_expired(
         owner.kill()
     assert (stored.checkpoint.epoch, stored.checkpoint.writer) == (3, "bob")
     bob.release("o-1")
+
+
+class Hanging:
+    """Leases of a store that answers nothing until it is let go."""
+
+    def __init__(self) -> None:
+        self.let_go = threading.Event()
+
+    def read(self, machine_id: str) -> Holder | None:
+        self.let_go.wait()
+        return None
+
+    def write(self, machine_id: str, holder: Holder) -> None:
+        self.let_go.wait()
+
+    def clear(self, machine_id: str, holder: Holder) -> None:
+        self.let_go.wait()
+
+    def is_dead(self, machine_id: str, holder: Holder) -> bool:
+        return False
+
+
+def test_a_store_that_hangs_keeps_no_controller_from_ending() -> None:
+    leases = Hanging()
+    leases.let_go.set()
+    heartbeat = Heartbeat(leases, "o-1", ADA, 0.001)
+    heartbeat.start()
+    leases.let_go.clear()
+    heartbeat.end()  # returns, or this test never ends
+    leases.let_go.set()
+
+
+def test_a_stop_that_reaches_the_lease_is_no_fault_of_its_thread() -> None:
+    class Stopped(Hanging):
+        def read(self, machine_id: str) -> Holder | None:
+            raise Interrupted("stopped while the store did not answer")
+
+        def clear(self, machine_id: str, holder: Holder) -> None:
+            raise Interrupted("stopped while the store did not answer")
+
+    heartbeat = Heartbeat(Stopped(), "o-1", ADA, 0.001)
+    heartbeat.start()
+    heartbeat.end()
