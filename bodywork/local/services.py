@@ -22,7 +22,7 @@ from bodywork.local.claims import (
     write_claim,
 )
 from bodywork.local.commands import build_spec
-from bodywork.local.folders import Folders, version_id
+from bodywork.local.folders import Folders
 from bodywork.local.jobs import lost, require_source, tail
 from bodywork.local.network import addresses
 from bodywork.local.network.addresses import Endpoint
@@ -148,15 +148,19 @@ class Services:
     def _restore(self, service: Path, attempt: StageRun, claim: Claim, other: str) -> Observation:
         previous, live = claim.previous, read_live(service)
         ours = self._folders.version(attempt)
-        known = {version_id(attempt), previous.id if isinstance(previous, ServiceVersion) else ""}
+        is_ours = live is not None and live["id"] == ours.name
+        known = {ours.name, previous.id if isinstance(previous, ServiceVersion) else ""}
+        if not other and isinstance(previous, Unresolved) and is_ours:
+            return Observation(Phase.FAILED, reason=f"it was kept as it is: {previous.reason}")
         if other or (live and live["id"] not in known and live["run"] != attempt.run):
-            if not live or live["id"] != ours.name:
+            if not is_ours:
                 processes.stop(ours)
-            run, what = (other, "claimed") if other else (live and live["run"], "deployed")
-            return Observation(Phase.READY, reason=f"run {run} has {what} it since")
+            reason = f"run {other} has claimed it since"
+            if not other:
+                reason = f"the version of run {live['run'] if live else ''} is live"
+            return Observation(Phase.READY, reason=reason)
         if isinstance(previous, Unresolved):
-            if not live or live["id"] != ours.name:
-                processes.stop(ours)
+            processes.stop(ours)
             return Observation(Phase.FAILED, reason=f"it was kept as it is: {previous.reason}")
         if previous is None:
             (service / LIVE).unlink(missing_ok=True)
