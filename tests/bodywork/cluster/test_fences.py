@@ -33,7 +33,8 @@ from tests.bodywork.cluster.controllers import (
     running,
 )
 from tests.bodywork.workflow.harness import Repository, batch, workflow
-from tests.servers.kubernetes_api import ApiServer, Misbehaviour, Request, api_server
+from tests.servers.kubernetes_answers import Request
+from tests.servers.kubernetes_api import ApiServer, Misbehaviour, api_server
 
 RUN = RunName("run-1")
 FLOWS: dict[str, tuple[Workflow, dict[str, list[int | None]]]] = {
