@@ -178,7 +178,7 @@ class Cluster:
 
     def _job(self, job: Object, pods: list[Object]) -> Iterator[Step]:
         uid, status = _uid(job), job.get("status", {})
-        if status.get("conditions"):
+        if status.get("conditions") or job["spec"].get("suspend"):
             return
         limit = job["spec"].get("activeDeadlineSeconds")
         if limit is not None and self._at(f"limit{limit}", uid, float(limit)):

@@ -5,6 +5,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from bodywork.errors import BodyworkError
 from bodywork.model.names import RunName
@@ -31,6 +32,12 @@ CONTROLLER = "ctl-"
 
 Task = Callable[[Desk, str, Process], str]
 """What a controller is told to do with a run; returns how that ended."""
+
+
+@lru_cache(maxsize=500)
+def checkpoint_in(text: str) -> Checkpoint:
+    """Return the checkpoint that a ConfigMap holds; reading one takes longer than a request."""
+    return decode(text.encode()).checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +111,7 @@ class History:
             if collection == MAPS and CHECKPOINT in (body.get("data") or {})
         }
         return {
-            name: decode(body["data"][CHECKPOINT].encode()).checkpoint
-            for name, body in sorted(held.items())
+            name: checkpoint_in(body["data"][CHECKPOINT]) for name, body in sorted(held.items())
         }
 
     # -- the director -----------------------------------------------------------------------------

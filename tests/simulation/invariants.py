@@ -9,12 +9,12 @@ from bodywork.workflow import lifecycle
 from bodywork.workflow.execute import definition_of
 from bodywork.workflow.record import parse_progress
 from statemachine.checkpoint import Checkpoint
-from statemachine.codec import LIMIT_BYTES, decode
+from statemachine.codec import LIMIT_BYTES
 from statemachine.stores.configmap import CHECKPOINT
 from tests.servers.kubernetes_objects import Object
 from tests.simulation.acts import DISTURBING
 from tests.simulation.cluster import is_leaving, is_ready
-from tests.simulation.history import CONTROLLER, Outcome
+from tests.simulation.history import CONTROLLER, Outcome, checkpoint_in
 from tests.simulation.server import DEPLOYMENTS, JOBS, LEASES, MAPS, PODS, SERVICES, Write
 
 Rule = Callable[[Outcome], Iterator[str]]
@@ -55,7 +55,7 @@ def nothing_after_the_end(outcome: Outcome) -> Iterator[str]:
 
 def commit_on_record_is_the_one_that_runs(outcome: Outcome) -> Iterator[str]:
     """Each Job and version of a run bears the commit of the run's record."""
-    recorded = {run: _last(outcome, run) for run in _records(outcome)}
+    recorded = {run: chain[-1] for run, chain in _records(outcome).items()}
     for write in outcome.server.audit:
         if write.event != "ADDED" and write.collection != DEPLOYMENTS:
             continue
@@ -100,7 +100,7 @@ def a_service_answers(outcome: Outcome) -> Iterator[str]:
         if write.event == "DELETED":
             del now[write.collection, write.name]
         if write.collection == MAPS and (text := _text(write.found)) and write.event != "DELETED":
-            checkpoint = decode(text.encode()).checkpoint
+            checkpoint = checkpoint_in(text)
             if checkpoint.state in lifecycle.TERMINAL:
                 kept |= dict.fromkeys(_deployed_by(checkpoint), checkpoint.id)
         if write.collection not in (PODS, SERVICES, DEPLOYMENTS):
@@ -112,6 +112,23 @@ def a_service_answers(outcome: Outcome) -> Iterator[str]:
                     f"{stage}, which {run} had deployed, has {silent} at {write.at:.0f} s, after "
                     f"{write.by} {write.event} {write.name}"
                 )
+
+
+def versions_change_under_a_claim(outcome: Outcome) -> Iterator[str]:
+    """A controller changes a Deployment's template only while its own run has the claim on it."""
+    before: dict[str, Object] = {}
+    for write in outcome.server.audit:
+        if write.collection != DEPLOYMENTS:
+            continue
+        run = outcome.runs_of.get(write.by.removeprefix("late/"), "")
+        old = before.get(write.name)
+        if run and old and old["spec"]["template"] != write.found["spec"]["template"]:
+            holder = labels.holder_of(old)
+            if holder != run:
+                yield f"{write.by} of {run}, while {holder} had the claim on {write.name}"
+        before[write.name] = write.found
+        if write.event == "DELETED":
+            del before[write.name]
 
 
 def the_last_accepted_version_is_live(outcome: Outcome) -> Iterator[str]:
@@ -152,6 +169,7 @@ RULES: tuple[Rule, ...] = (
     checkpoints_are_one_chain,
     checkpoints_fit,
     a_service_answers,
+    versions_change_under_a_claim,
     the_last_accepted_version_is_live,
     every_run_ends,
     no_error_of_the_code,
@@ -167,12 +185,8 @@ def _records(outcome: Outcome) -> dict[str, list[Checkpoint]]:
     found: dict[str, list[Checkpoint]] = {}
     for write in outcome.server.audit:
         if write.collection == MAPS and write.event != "DELETED" and (text := _text(write.found)):
-            found.setdefault(write.name, []).append(decode(text.encode()).checkpoint)
+            found.setdefault(write.name, []).append(checkpoint_in(text))
     return found
-
-
-def _last(outcome: Outcome, run: str) -> Checkpoint:
-    return _records(outcome)[run][-1]
 
 
 def _deployed_by(checkpoint: Checkpoint) -> list[str]:
@@ -210,8 +224,9 @@ def _is_legal(before: Checkpoint, after: Checkpoint) -> bool:
 def _commit_of(write: Write) -> tuple[str, str]:
     """Return the run and the commit of a Job or of a Deployment's template."""
     if write.collection == JOBS:
-        arguments = write.found["spec"]["template"]["spec"]["containers"][0]["args"]
-        commit = arguments[arguments.index("--commit") + 1]
+        container = write.found["spec"]["template"]["spec"]["containers"][0]
+        arguments: list[str] = container.get("args") or []
+        commit = arguments[arguments.index("--commit") + 1] if arguments else ""
         return write.found["metadata"]["labels"][labels.RUN], commit
     if write.collection == DEPLOYMENTS:
         template = write.found["spec"]["template"]
