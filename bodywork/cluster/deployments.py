@@ -87,11 +87,14 @@ class Deployments:
         found = self._claims.require(attempt)
         source = self._sources.of(attempt.run, commit)
         wanted = build_deployment(attempt, stage, image, source)
-        if version_of(found) != version_id(attempt) and not self._was_begun(found, attempt):
-            found = self._replace(attempt, found, wanted)
+        if version_of(found) != version_id(attempt):
+            if self._was_begun(found, attempt):
+                found = self._claims.require(attempt)  # another controller may just have begun it
+            else:
+                found = self._replace(attempt, found, wanted)
         self._watched.learn(found)
         self._sources.keep_for(attempt.run, _owner(found))
-        self._exposed.ensure(attempt, _port_in(found["spec"]["template"]))
+        self._exposed.ensure(attempt, _port_in(wanted["spec"]["template"]))
         return str(found["metadata"]["uid"])
 
     def observe(self, attempt: StageRun) -> Observation:

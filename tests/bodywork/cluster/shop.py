@@ -47,12 +47,14 @@ class Direct:
     def __init__(self, objects: Objects) -> None:
         self.objects = objects
         self.between: Callable[[], None] = nothing
+        self.before_list: Callable[[], None] = nothing
         self.sent: list[str] = []
 
     def get(self, path: str) -> Found:
         return self._do(self.objects.get, *_split(path))
 
     def list_all(self, path: str, *, label_selector: str = "") -> tuple[list[Found], str]:
+        self.before_list()
         wanted = dict(pair.split("=") for pair in label_selector.split(",") if "=" in pair)
         return self.objects.list(path, wanted)[0], "1"
 

@@ -96,6 +96,25 @@ def test_a_late_change_of_an_overtaken_controller_does_not_land(existing: bool) 
     assert "run-a/1" not in shop.versions()
 
 
+@pytest.mark.parametrize("existing", [False, True])
+def test_a_version_that_a_successor_begins_meanwhile_is_gone_on_with(existing: bool) -> None:
+    shop = Shop()
+    if existing:
+        shop.desk("run-0").deploy()
+        shop.over.add("run-0")
+    late, successor = shop.desk("run-a"), shop.desk("run-a")
+    late.claim()
+
+    def begin() -> None:
+        successor.ensure()
+        shop.roll_out()
+
+    late.client.before_list = once(begin)  # after the Deployment was read
+    late.ensure()
+    assert sum(request.startswith("PUT") for request in late.client.sent) == 0
+    assert version_of(late.watched.objects()[0]) == "run-a/1"
+
+
 def _expect_end(successor: Desk, claim: Claim, *, existing: bool) -> None:
     phase = successor.restore(claim).phase
     assert phase is (Phase.READY if existing else Phase.ABSENT)
