@@ -130,7 +130,7 @@ class Wire:
             case Fault.UNREACHABLE:
                 raise translate_transport(NewConnectionError(None, "refused"), ADDRESS)  # type: ignore[arg-type]
             case Fault.FORBIDDEN:
-                message = f'{what} is forbidden: User "bodywork" cannot do that'
+                message = f'it is forbidden: User "bodywork" cannot {asked.method.lower()} resource'
                 raise _reply(what, 403, "Forbidden", message)
             case Fault.UNAUTHORIZED:
                 raise _reply(what, 401, "Unauthorized", "Unauthorized")
