@@ -124,8 +124,7 @@ class History:
         self.time.sleep(CHAOS_SECONDS - self.time.now)
         self.faults.active, self.server.full = False, frozenset()
         self.server.say("from now on nothing goes wrong")
-        for run in self.unfinished():
-            self._bring_to_an_end(run)
+        self._bring_to_an_end(self.unfinished())
         for actor in self._actors:
             actor.join(PATIENCE_SECONDS)
             if actor.alive and not actor.process.dead:
@@ -151,17 +150,18 @@ class History:
             case _:
                 acts.perform(self, command)
 
-    def _bring_to_an_end(self, run: str) -> None:
-        """Resume or cancel the run as a user does who has nothing else."""
-        how = self.time.random.choice(["resume", "cancel"])
+    def _bring_to_an_end(self, runs: list[str]) -> None:
+        """Resume or cancel the runs, all at once, as a user does who has nothing else."""
+        chosen = {run: self.time.random.choice(["resume", "cancel"]) for run in runs}
         for _ in range(TRIES):
-            task = self._resume if how == "resume" else self._cancel
-            actor = self._command(how, run, task)
-            actor.join(PATIENCE_SECONDS)
-            if run not in self.unfinished():
+            tasks = {run: self._resume if chosen[run] == "resume" else self._cancel for run in runs}
+            for actor in [self._command(chosen[run], run, task) for run, task in tasks.items()]:
+                actor.join(PATIENCE_SECONDS)
+            runs = [run for run in runs if run in self.unfinished()]
+            if not runs:
                 return
             self.time.sleep(BETWEEN_TRIES_SECONDS)  # one who was stopped for long may be at work
-        self.outcome.stuck.append(f"{run} is not brought to an end by {TRIES} × {how}")
+        self.outcome.stuck += [f"{run} does not end by {TRIES} × {chosen[run]}" for run in runs]
 
     # -- what controllers are told to do ----------------------------------------------------------
 
