@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from bodywork.errors import NotClaimed
+from bodywork.errors import EngineError, NotClaimed
 from bodywork.local.supervisor import files
 from bodywork.model.run import StageRun
 
@@ -48,9 +48,25 @@ def locked(service: Path) -> Iterator[None]:
 
 
 def read_claim(service: Path) -> WrittenClaim | None:
-    """Return who has, or had, the claim; None where nobody ever took it."""
+    """Return who has, or had, the claim; None where no run ever took it.
+
+    Raises:
+        EngineError: the file is not what was written.
+    """
     found = files.read_json(str(service / CLAIM))
-    return WrittenClaim(**found) if found else None
+    if found is None:
+        return None
+    kinds = {"run": str, "attempt": int, "previous": str, "rolled_back": bool}
+    if (
+        not isinstance(found, dict)
+        or found.keys() != kinds.keys()
+        or not all(isinstance(found[key], kind) for key, kind in kinds.items())
+    ):
+        raise EngineError(
+            f"{service / CLAIM} is damaged",
+            hint=f"bodywork service delete --name={service.name}, then run again",
+        )
+    return WrittenClaim(**found)
 
 
 def write_claim(service: Path, claim: WrittenClaim) -> None:

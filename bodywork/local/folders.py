@@ -77,9 +77,11 @@ class Folders:
         return self.run(run) / f"source-{commit}"
 
     def sources(self, run: str) -> list[Path]:
-        """Return what is kept of a project for a run, also by earlier versions and half made."""
+        """Return the folders that are kept of a project for a run, also half made, and those of
+        earlier versions; what is no folder is not ours."""
         names = ("source", "source-*", ".source.*")
-        return [found for name in names for found in self.run(run).glob(name)]
+        found = (each for name in names for each in self.run(run).glob(name))
+        return [each for each in found if each.is_dir() and not each.is_symlink()]
 
     def attempt(self, attempt: StageRun) -> Path:
         """Return the folder of an attempt of a batch stage."""

@@ -16,21 +16,22 @@ PLACES = {
     "versions": "services/shop--two/versions",
     "version": f"services/shop--two/versions/{RUN}-1",
     "live": "services/shop--two/live.json",
-    "source": f"runs/{RUN}/source",
+    "claim": "services/shop--two/claim.json",
+    "source": f"runs/{RUN}/source-{{commit}}",
     "attempts": f"runs/{RUN}/attempts",
     "attempt": f"runs/{RUN}/attempts/one/1",
 }
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]"])
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"run": "a"}'])
 @pytest.mark.parametrize("place", PLACES)
 def test_a_file_in_the_way_fails_the_run(
     place: str, content: str, home: Path, bodywork: CommandLine, shop: Project
 ) -> None:
     shop.service("two", SERVE)
-    shop.commit()
+    commit = shop.commit()
     assert bodywork("setup-namespace", "default").code == 0
-    file = home / "namespaces" / "default" / PLACES[place]
+    file = home / "namespaces" / "default" / PLACES[place].format(commit=commit)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(content)
     said = bodywork("workflow", shop.url, "main", "--as", RUN)
