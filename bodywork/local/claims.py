@@ -62,11 +62,16 @@ def read_claim(service: Path) -> WrittenClaim | None:
         or found.keys() != kinds.keys()
         or not all(isinstance(found[key], kind) for key, kind in kinds.items())
     ):
-        raise EngineError(
-            f"{service / CLAIM} is damaged",
-            hint=f"bodywork service delete --name={service.name}, then run again",
-        )
+        raise damaged(service, CLAIM)
     return WrittenClaim(**found)
+
+
+def damaged(service: Path, name: str) -> EngineError:
+    """Return the error for a file of a service that is not what was written."""
+    return EngineError(
+        f"{service / name} is damaged",
+        hint=f"bodywork service delete --name={service.name}, then run again",
+    )
 
 
 def write_claim(service: Path, claim: WrittenClaim) -> None:

@@ -16,6 +16,7 @@ from bodywork.local import processes
 from bodywork.local.claims import (
     WrittenClaim,
     begin_roll_back,
+    damaged,
     locked,
     read_claim,
     require_claim,
@@ -150,17 +151,14 @@ class Services:
         ours = self._folders.version(attempt)
         is_ours = live is not None and live["id"] == ours.name
         known = {ours.name, previous.id if isinstance(previous, ServiceVersion) else ""}
-        if not other and isinstance(previous, Unresolved) and is_ours:
-            return Observation(Phase.FAILED, reason=f"it was kept as it is: {previous.reason}")
-        if other or (live and live["id"] not in known and live["run"] != attempt.run):
-            if not is_ours:
-                processes.stop(ours)
-            reason = f"run {other} has claimed it since"
-            if not other:
-                reason = f"the version of run {live['run'] if live else ''} is live"
+        reason = f"run {other} has claimed it since" if other else ""
+        if not other and live and live["id"] not in known and live["run"] != attempt.run:
+            reason = f"the version of run {live['run']} is live"
+        if (reason or isinstance(previous, Unresolved)) and not is_ours:
+            processes.stop(ours)
+        if reason:
             return Observation(Phase.READY, reason=reason)
         if isinstance(previous, Unresolved):
-            processes.stop(ours)
             return Observation(Phase.FAILED, reason=f"it was kept as it is: {previous.reason}")
         if previous is None:
             (service / LIVE).unlink(missing_ok=True)
@@ -313,10 +311,7 @@ def read_live(service: Path) -> dict[str, Any] | None:
     if found is None:
         return None
     if not isinstance(found, dict) or not _LIVE_FIELDS.issubset(found):
-        raise EngineError(
-            f"{service / LIVE} is damaged",
-            hint=f"bodywork service delete --name={service.name}, then run again",
-        )
+        raise damaged(service, LIVE)
     return found
 
 
