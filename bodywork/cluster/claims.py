@@ -11,12 +11,11 @@ from typing import Any
 
 from bodywork.cluster import labels, paths
 from bodywork.cluster.client import Client
-from bodywork.cluster.deleting import delete_exactly
 from bodywork.cluster.exposed_services import CONFLICTS, identity_of, name_of
 from bodywork.cluster.labels import annotation, claim_on, holder_of, is_reserved
 from bodywork.cluster.manifests import build_reservation
 from bodywork.cluster.versions import Versions, run_of, version_in
-from bodywork.cluster.writes import converge, look_staying, merge
+from bodywork.cluster.writes import converge, discard_unchanged, look_staying, merge
 from bodywork.errors import EngineError, NotClaimed
 from bodywork.model.names import RunName
 from bodywork.model.run import Claim, HeldBy, ServiceVersion, StageRun, Unresolved
@@ -109,7 +108,8 @@ class ServiceClaims:
             holder = holder_of(each)
             makers = (annotation(each, labels.CREATED_BY), annotation(each, labels.ROLLED_BACK_BY))
             if holder == run or (holder is None and run in makers):
-                delete_exactly(self._client, paths.deployment, each)
+                name = each["metadata"]["name"]
+                discard_unchanged(self._client, paths.deployment(self._namespace, name), each)
 
     def _find(self, attempt: StageRun) -> Found | None:
         """Return the Deployment, freshly read; the end of one that is being deleted is awaited."""

@@ -12,7 +12,6 @@ from typing import Any
 from bodywork.cluster import labels, paths
 from bodywork.cluster.claims import ServiceClaims, was_rolled_back
 from bodywork.cluster.client import Client
-from bodywork.cluster.deleting import delete_exactly
 from bodywork.cluster.exposed_services import CONFLICTS, ExposedServices, identity_of, name_of
 from bodywork.cluster.labels import annotation, holder_of, is_reserved
 from bodywork.cluster.manifests import build_deployment, version_id
@@ -22,7 +21,7 @@ from bodywork.cluster.verdicts import is_being_deleted, stuck_pods, waiting
 from bodywork.cluster.versions import Versions, run_of, specification, version_in, version_of
 from bodywork.cluster.views import RunView
 from bodywork.cluster.watching import Watched
-from bodywork.cluster.writes import change, look
+from bodywork.cluster.writes import change, discard_unchanged, look
 from bodywork.errors import EngineError, NotFound
 from bodywork.model.names import ProjectName, RunName, StageName, service_name
 from bodywork.model.run import (
@@ -189,7 +188,7 @@ class Deployments:
         creator, uid = annotation(deployment, labels.CREATED_BY), deployment["metadata"]["uid"]
         if creator != attempt.run and (creator or claim.uid != uid):
             return self._keep(deployment, attempt, "this run did not create it")
-        delete_exactly(self._client, paths.deployment, deployment)
+        discard_unchanged(self._client, self._path(name_of(attempt)), deployment)
         self._watched.relist()
         return Observation(Phase.RUNNING)
 

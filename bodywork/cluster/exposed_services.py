@@ -4,10 +4,8 @@ from typing import Any
 
 from bodywork.cluster import labels, paths
 from bodywork.cluster.client import Client
-from bodywork.cluster.deleting import delete_exactly
 from bodywork.cluster.manifests import build_service
-from bodywork.cluster.writes import converge
-from bodywork.errors import NotFound
+from bodywork.cluster.writes import converge, discard_unchanged, look
 from bodywork.model.names import service_name
 from bodywork.model.run import StageRun
 
@@ -64,15 +62,14 @@ class ExposedServices:
         """Delete the Service if it is ours, and no other run uses it by now; return what is there
         of others instead, "" where nothing is."""
         while True:
-            try:
-                found = self._client.get(self._path(attempt))
-            except NotFound:
+            found = look(self._client, self._path(attempt))
+            if found is None:
                 return ""
             if not labels.are_borne(found, identity_of(attempt)):
                 return labels.describe_foreign(found)
             if _user_of(found) not in ("", attempt.run):
                 return ""
-            if delete_exactly(self._client, paths.service, found):
+            if discard_unchanged(self._client, self._path(attempt), found):
                 return ""
 
     def _path(self, attempt: StageRun) -> str:

@@ -15,7 +15,9 @@ from bodywork.cluster.trouble_rows import Wait
 from bodywork.cluster.troubles import BRIEFLY_SECONDS
 from bodywork.cluster.verdicts import (
     condition,
+    is_being_deleted,
     is_over,
+    is_owned_by,
     judge_job,
     lifetime,
     owned_by,
@@ -25,7 +27,7 @@ from bodywork.cluster.verdicts import (
     waiting,
 )
 from bodywork.cluster.views import RunView
-from bodywork.cluster.writes import converge, is_being_deleted, look, merge
+from bodywork.cluster.writes import converge, look, merge
 from bodywork.errors import EngineError
 from bodywork.model.names import RunName, job_name
 from bodywork.model.run import Observation, Phase, StageRun
@@ -89,8 +91,10 @@ class Jobs:
             return waiting(replace(seen, phase=Phase.LOST), stuck_pods(self._pods(attempt, job)))
         doomed = _verdict(job)
         if doomed and seen.phase is Phase.FAILED:
-            final = doomed != STOPPED and not _annotation(job, labels.AGAIN)
-            return replace(seen, reason=doomed, hint=_annotation(job, labels.HINT), final=final)
+            final = doomed != STOPPED and not labels.annotation(job, labels.AGAIN)
+            return replace(
+                seen, reason=doomed, hint=labels.annotation(job, labels.HINT), final=final
+            )
         return seen
 
     def stop(self, attempt: StageRun) -> None:
@@ -106,10 +110,10 @@ class Jobs:
         while job is not None and not self._is_at_rest(attempt, job):
             heard, uid = view.bell.count, job["metadata"]["uid"]
             if not _verdict(job):
-                self._end(job, STOPPED)
+                self._end(attempt, job, STOPPED)
             asked = job["spec"].get("activeDeadlineSeconds") == 1
             if not asked and view.limits.is_over((uid, "end"), ASKED_AGAIN * view.patience):
-                self._patch(job, {"spec": {"activeDeadlineSeconds": 1}})
+                self._patch(attempt, job, {"spec": {"activeDeadlineSeconds": 1}})
             elif view.limits.is_over((uid, "stop"), GIVEN_UP * view.patience):
                 stuck = stuck_pods(self._pods(attempt, job))
                 raise EngineError(stuck.reason, hint=stuck.hint)
@@ -118,10 +122,10 @@ class Jobs:
 
     def _being_deleted(self, attempt: StageRun, job: Found, seen: Observation) -> Observation:
         """Say of a Job that goes, and has no result, that it is lost once nothing of it runs."""
-        uid = str(job["metadata"]["uid"])
-        pods = owned_by(self._view(attempt.run).pods(), uid)
+        pods = self._pods(attempt, job)
         if any(pod["status"].get("phase") == "Running" for pod in pods):
             return replace(seen, phase=Phase.RUNNING, reason="its Job is being deleted", hint="")
+        uid = str(job["metadata"]["uid"])
         return Observation(Phase.LOST, uid=uid, reason="its Job is being deleted")
 
     def is_closed(self, attempt: StageRun) -> bool:
@@ -141,7 +145,7 @@ class Jobs:
             stuck = stuck_pods(self._pods(attempt, job))
             self._warn(attempt, f"its Job {name} is not Complete: {stuck.reason}")
             return True
-        beside = _annotation(job, labels.OUTLIVED)
+        beside = labels.annotation(job, labels.OUTLIVED)
         because = f", as container {beside} outlived it" if beside else ""
         self._warn(
             attempt, f"it has succeeded, and Kubernetes calls its Job {name} Failed{because}"
@@ -163,9 +167,10 @@ class Jobs:
         if self._hangs(attempt, job):
             return waiting(replace(seen, phase=Phase.LOST), stuck_pods(self._pods(attempt, job)))
         if not _verdict(job) and seen.final:
-            self._end(job, seen.reason, seen.hint)
+            self._end(attempt, job, seen.reason, seen.hint)
         elif not _verdict(job) and self._is_waited_for_too_long(attempt, job):
-            self._end(job, f"{seen.reason} (for 5 minutes)", seen.hint, another_try=True)
+            reason = f"{seen.reason} (for 5 minutes)"
+            self._end(attempt, job, reason, seen.hint, another_try=True)
         return replace(seen, final=False)
 
     def _pods(self, attempt: StageRun, job: Found) -> list[Found]:
@@ -195,11 +200,9 @@ class Jobs:
             limit = lifetime(pod) + BESIDE_SECONDS
             if not beside or pod["spec"].get("activeDeadlineSeconds", limit + 1) <= limit:
                 continue
-            if not _annotation(job, labels.OUTLIVED):
-                self._patch(job, {"metadata": {"annotations": {labels.OUTLIVED: beside}}})
-            path = paths.pod(job["metadata"]["namespace"], pod["metadata"]["name"])
-            uid = str(pod["metadata"]["uid"])
-            merge(self._client, path, uid, {"spec": {"activeDeadlineSeconds": limit}})
+            if not labels.annotation(job, labels.OUTLIVED):
+                self._patch(attempt, job, {"metadata": {"annotations": {labels.OUTLIVED: beside}}})
+            self._limit(attempt, pod, limit)
 
     def _warn(self, attempt: StageRun, text: str) -> None:
         limits = self._view(attempt.run).limits
@@ -249,34 +252,41 @@ class Jobs:
         expected = labels.labels_of(attempt)
         labels.require_ours(found, expected)
         owner = self._owner_of(attempt.run)
-        owners = found["metadata"].get("ownerReferences") or []
-        if all(each["uid"] != owner["uid"] for each in owners):
+        if not is_owned_by(found, owner["uid"]):
             raise EngineError(
                 f"the Job {found['metadata']['name']} belongs to another record of this run",
                 hint="was the record deleted and made anew? Remove that Job",
             )
 
-    def _end(self, job: Found, reason: str, hint: str = "", *, another_try: bool = False) -> None:
+    def _end(
+        self,
+        attempt: StageRun,
+        job: Found,
+        reason: str,
+        hint: str = "",
+        *,
+        another_try: bool = False,
+    ) -> None:
         """Let the Job fail now, and note why; the pod first, so that its log stays."""
-        namespace = job["metadata"]["namespace"]
-        run = RunName(job["metadata"]["labels"][labels.RUN])
         told = {labels.VERDICT: reason, **({labels.HINT: hint} if hint else {})}
         told |= {labels.AGAIN: "it may start later"} if another_try else {}
         noted: Found = {"metadata": {"annotations": told}}
-        for pod in owned_by(self._view(run).pods(), job["metadata"]["uid"]):
+        for pod in self._pods(attempt, job):
             if pod["status"].get("startTime") and pod["status"].get("phase") == "Running":
-                path = paths.pod(namespace, pod["metadata"]["name"])
-                uid = str(pod["metadata"]["uid"])
-                merge(self._client, path, uid, {"spec": {"activeDeadlineSeconds": 1}})
-                self._patch(job, noted)
+                self._limit(attempt, pod, 1)
+                self._patch(attempt, job, noted)
                 return
-        self._patch(job, {**noted, "spec": {"activeDeadlineSeconds": 1}})
+        self._patch(attempt, job, {**noted, "spec": {"activeDeadlineSeconds": 1}})
 
-    def _patch(self, job: Found, change: Found) -> None:
-        name, namespace = job["metadata"]["name"], job["metadata"]["namespace"]
-        view = self._view(RunName(job["metadata"]["labels"][labels.RUN]))
-        uid = str(job["metadata"]["uid"])
-        changed = merge(self._client, paths.job(namespace, name), uid, change)
+    def _limit(self, attempt: StageRun, pod: Found, seconds: int) -> None:
+        """Let the kubelet end the pod that many seconds after its start."""
+        metadata, change = pod["metadata"], {"spec": {"activeDeadlineSeconds": seconds}}
+        path = paths.pod(attempt.namespace, metadata["name"])
+        merge(self._client, path, str(metadata["uid"]), change)
+
+    def _patch(self, attempt: StageRun, job: Found, change: Found) -> None:
+        view, uid = self._view(attempt.run), str(job["metadata"]["uid"])
+        changed = merge(self._client, _path(attempt), uid, change)
         if changed is None:
             view.forget_job(uid)  # it was deleted meanwhile
         else:
@@ -284,11 +294,7 @@ class Jobs:
 
 
 def _verdict(job: Found) -> str:
-    return _annotation(job, labels.VERDICT)
-
-
-def _annotation(job: Found, key: str) -> str:
-    return str((job["metadata"].get("annotations") or {}).get(key, ""))
+    return labels.annotation(job, labels.VERDICT)
 
 
 def _path(attempt: StageRun) -> str:

@@ -14,7 +14,7 @@ from bodywork.errors import EngineError
 from bodywork.model.names import job_name, service_name
 from bodywork.model.pods import SSH_KEY_SECRET, SSH_VARIABLES
 from bodywork.model.run import StageRun
-from bodywork.model.stage import Batch, Service, Stage
+from bodywork.model.stage import BATCH_START_SECONDS, Batch, Service, Stage
 
 Manifest = dict[str, Any]
 
@@ -22,8 +22,6 @@ SERVICE_ACCOUNT = "bodywork-jobs-and-deployments"
 CONTAINER = "stage"
 PORT_NAME = "stage"
 SOURCE_FOLDER = "/bodywork/source"
-PENDING_SECONDS = 900
-"""How long a Job may wait for its pod to start, beside its time limit (an autoscaler at work)."""
 STEADY_SECONDS = 2
 """How long a service's pod must have been ready before it counts."""
 GRACE_SECONDS = 15
@@ -68,17 +66,12 @@ def build_job(
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {
-            "name": job_name(attempt.run, attempt.project, attempt.stage, attempt.attempt),
-            "namespace": attempt.namespace,
-            "labels": labels.labels_of(attempt),
-            "ownerReferences": [owner],
-        },
+        "metadata": job_metadata(attempt, owner),
         "spec": {
             "completions": 1,
             "parallelism": 1,
             "backoffLimit": 0,  # a retry is an attempt of its own, with a Job of its own
-            "activeDeadlineSeconds": limit + PENDING_SECONDS,
+            "activeDeadlineSeconds": limit + BATCH_START_SECONDS,
             "podReplacementPolicy": "Failed",
             "podFailurePolicy": {  # an eviction is no failure of the stage
                 "rules": [
@@ -112,11 +105,7 @@ def build_deployment(attempt: StageRun, stage: Stage, image: str, source: StageS
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {
-            "name": service_name(attempt.project, attempt.stage),
-            "namespace": attempt.namespace,
-            "labels": labels.labels_of(attempt),
-        },
+        "metadata": _service_metadata(attempt, labels.labels_of(attempt)),
         "spec": {
             "replicas": kind.replicas,
             "minReadySeconds": STEADY_SECONDS,
@@ -137,29 +126,15 @@ def build_reservation(attempt: StageRun, image: str, annotations: Manifest) -> M
 
     It is paused, so that it makes no ReplicaSet.
     """
-    container = {
-        "name": CONTAINER,
-        "image": image,
-        "command": ["true"],
-        "securityContext": restricted.container_security(),
-    }
+    marks = {**labels.labels_of(attempt), labels.KIND: labels.RESERVED}
     template = {
         "metadata": {"labels": selector_of(attempt), "annotations": {labels.VERSION: ""}},
-        "spec": {
-            "automountServiceAccountToken": False,
-            "securityContext": restricted.pod_security(),
-            "containers": [container],
-        },
+        "spec": build_idle_pod(image),
     }
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {
-            "name": service_name(attempt.project, attempt.stage),
-            "namespace": attempt.namespace,
-            "labels": {**labels.labels_of(attempt), labels.KIND: labels.RESERVED},
-            "annotations": annotations,
-        },
+        "metadata": {**_service_metadata(attempt, marks), "annotations": annotations},
         "spec": {
             "replicas": 0,
             "paused": True,
@@ -177,17 +152,46 @@ def build_service(attempt: StageRun, port: int) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {
-            "name": service_name(attempt.project, attempt.stage),
-            "namespace": attempt.namespace,
-            "labels": {key: labels.labels_of(attempt)[key] for key in _LASTING},
-        },
+        "metadata": _service_metadata(attempt, selector_of(attempt)),
         "spec": {
             "type": "ClusterIP",
             "selector": selector_of(attempt),
             # Without a name, so that `services/NAME/proxy` of the API server finds it.
             "ports": [{"port": port, "targetPort": PORT_NAME}],
         },
+    }
+
+
+def build_idle_pod(image: str) -> Manifest:
+    """Return the `spec` of a pod that is there for the API server's rules, and is never made."""
+    container = {
+        "name": CONTAINER,
+        "image": image,
+        "command": ["true"],
+        "securityContext": restricted.container_security(),
+    }
+    return {
+        "automountServiceAccountToken": False,
+        "securityContext": restricted.pod_security(),
+        "containers": [container],
+    }
+
+
+def job_metadata(attempt: StageRun, owner: Manifest) -> Manifest:
+    """Return the `metadata` of the one Job that the attempt can have."""
+    return {
+        "name": job_name(attempt.run, attempt.project, attempt.stage, attempt.attempt),
+        "namespace": attempt.namespace,
+        "labels": labels.labels_of(attempt),
+        "ownerReferences": [owner],
+    }
+
+
+def _service_metadata(attempt: StageRun, borne: dict[str, str]) -> Manifest:
+    return {
+        "name": service_name(attempt.project, attempt.stage),
+        "namespace": attempt.namespace,
+        "labels": borne,
     }
 
 

@@ -16,9 +16,9 @@ from typing import Any
 
 from bodywork.cluster import labels, paths
 from bodywork.cluster.client import Client
-from bodywork.cluster.deleting import delete_exactly
 from bodywork.cluster.manifests import StageSource
-from bodywork.cluster.writes import change, converge, discard
+from bodywork.cluster.verdicts import is_owned_by
+from bodywork.cluster.writes import change, converge, discard, discard_unchanged, look
 from bodywork.errors import NotFound, SourceLost
 from bodywork.model.names import Namespace, RunName
 from bodywork.model.run import Checkout
@@ -79,9 +79,8 @@ class Sources:
 
     def _find(self, run: RunName, commit: str) -> StageSource:
         for name in (_index_name(run, commit), f"{run}-{SOURCE}"):  # earlier versions: the latter
-            try:
-                index = self._client.get(self._path(name))
-            except NotFound:
+            index = look(self._client, self._path(name))
+            if index is None:
                 continue
             labels.require_ours(index, {labels.RUN: run, labels.KIND: SOURCE})
             if (found := _source_in(index)).commit == commit:
@@ -93,9 +92,9 @@ class Sources:
 
         def decide(found: Found) -> Found | None:
             labels.require_ours(found, {labels.RUN: run, labels.KIND: SOURCE})
-            owners = found["metadata"].get("ownerReferences") or []
-            if any(each["uid"] == owner["uid"] for each in owners):
+            if is_owned_by(found, owner["uid"]):
                 return None
+            owners = found["metadata"].get("ownerReferences") or []
             metadata = {**found["metadata"], "ownerReferences": [*owners, owner]}
             return {**found, "metadata": metadata}
 
@@ -119,7 +118,7 @@ class Sources:
             paths.config_maps(self._namespace), label_selector=selector
         )
         mine = str(self._owner_of(run)["uid"])
-        return [each for each in items if mine in _owners(each) and not _is_service_owned(each)]
+        return [each for each in items if is_owned_by(each, mine) and not _is_service_owned(each)]
 
     def of_services(self) -> list[Found]:
         """Return the snapshots that services start from, as they are now."""
@@ -132,10 +131,9 @@ class Sources:
         """Drop those of the listed snapshots that the Deployment of this uid owns and that are of
         none of these runs, unless they have been changed since."""
         for each in listed:
-            owners = each["metadata"].get("ownerReferences") or []
             run = each["metadata"]["labels"].get(labels.RUN, "")
-            if run not in runs and any(owner["uid"] == deployment for owner in owners):
-                delete_exactly(self._client, paths.config_map, each)
+            if run not in runs and is_owned_by(each, deployment):
+                discard_unchanged(self._client, self._path(each["metadata"]["name"]), each)
 
     def _send(self, run: RunName, snapshot: Snapshot) -> tuple[str, ...]:
         names = []
@@ -192,10 +190,6 @@ def _source_in(index: Found) -> StageSource:
     return StageSource(
         data["repository"], data["reference"], data["commit"], data["digest"], chunks
     )
-
-
-def _owners(found: Found) -> list[str]:
-    return [str(each["uid"]) for each in found["metadata"].get("ownerReferences") or []]
 
 
 def _is_service_owned(found: Found) -> bool:

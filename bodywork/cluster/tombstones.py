@@ -9,9 +9,8 @@ can have. The late request then meets 409, and its controller finds a Job that i
 from collections.abc import Mapping
 from typing import Any
 
-from bodywork.cluster import labels, restricted
-from bodywork.cluster.manifests import CONTAINER, Manifest
-from bodywork.model.names import job_name
+from bodywork.cluster import labels
+from bodywork.cluster.manifests import Manifest, build_idle_pod, job_metadata
 from bodywork.model.run import StageRun
 
 CALLED_OFF = "it was called off before it began"
@@ -24,20 +23,12 @@ def build_tombstone(attempt: StageRun, owner: Manifest) -> Manifest:
     It is suspended. Resumed by mistake, it would have no room for a pod and one second of time. It
     goes, as each Job of the run, with the run's record.
     """
-    container = {
-        "name": CONTAINER,
-        "image": _NO_IMAGE,
-        "securityContext": restricted.container_security(),
-    }
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
-            "name": job_name(attempt.run, attempt.project, attempt.stage, attempt.attempt),
-            "namespace": attempt.namespace,
-            "labels": labels.labels_of(attempt),
+            **job_metadata(attempt, owner),
             "annotations": {labels.CALLED_OFF: CALLED_OFF},
-            "ownerReferences": [owner],
         },
         "spec": {
             "suspend": True,
@@ -47,12 +38,7 @@ def build_tombstone(attempt: StageRun, owner: Manifest) -> Manifest:
             "activeDeadlineSeconds": 1,
             "template": {
                 "metadata": {"labels": labels.labels_of(attempt)},
-                "spec": {
-                    "restartPolicy": "Never",
-                    "automountServiceAccountToken": False,
-                    "securityContext": restricted.pod_security(),
-                    "containers": [container],
-                },
+                "spec": {"restartPolicy": "Never", **build_idle_pod(_NO_IMAGE)},
             },
         },
     }
@@ -60,4 +46,4 @@ def build_tombstone(attempt: StageRun, owner: Manifest) -> Manifest:
 
 def is_called_off(job: Mapping[str, Any]) -> bool:
     """Say whether the Job only holds its name."""
-    return labels.CALLED_OFF in (job["metadata"].get("annotations") or {})
+    return bool(labels.annotation(job, labels.CALLED_OFF))

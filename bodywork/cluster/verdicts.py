@@ -100,9 +100,10 @@ def refusal(messages: Iterable[str]) -> Trouble | None:
     return explain("refused", "", text) if text else None
 
 
-def is_being_deleted(pod: Found) -> bool:
-    """Say whether somebody has asked for the pod's end; it may run on, or hang on a dead node."""
-    return bool(pod["metadata"].get("deletionTimestamp"))
+def is_being_deleted(found: Found) -> bool:
+    """Say whether an object has been deleted and is not gone yet; a pod may run on, or hang on a
+    dead node."""
+    return bool(found["metadata"].get("deletionTimestamp"))
 
 
 def was_taken(pod: Found) -> bool:
@@ -200,12 +201,13 @@ def tail_of(terminated: Found) -> tuple[str, ...]:
 
 def owned_by(pods: Iterable[Found], uid: str) -> list[Found]:
     """Return the pods whose controller has this uid, oldest first."""
-    mine = [
-        pod
-        for pod in pods
-        if any(each["uid"] == uid for each in pod["metadata"].get("ownerReferences") or ())
-    ]
+    mine = [pod for pod in pods if is_owned_by(pod, uid)]
     return sorted(mine, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")))
+
+
+def is_owned_by(found: Found, uid: str) -> bool:
+    """Say whether the object of this uid is among an object's owners."""
+    return any(each["uid"] == uid for each in found["metadata"].get("ownerReferences") or ())
 
 
 def moment(text: str | None) -> datetime | None:
@@ -233,7 +235,7 @@ def _judge_pods(job: Found, pods: Sequence[Found]) -> Observation:
 
 def _ended(job: Found, pod: Found, terminated: Found) -> Observation:
     code = terminated.get("exitCode")
-    outlived = (job["metadata"].get("annotations") or {}).get(labels.OUTLIVED, "")
+    outlived = labels.annotation(job, labels.OUTLIVED)
     if outlived:  # the pod's deadline is ours, and says nothing about the stage
         pod = {**pod, "status": {**pod["status"], "reason": ""}}
     well = code == 0 and not pod.get("status", {}).get("reason")
@@ -302,9 +304,8 @@ def _deadline(pod: Found) -> str:
 
 
 def _why_the_job_failed(job: Found, failed: Found, trouble: str) -> str:
-    noted = (job["metadata"].get("annotations") or {}).get(labels.VERDICT)
-    if noted:
-        return str(noted)
+    if noted := labels.annotation(job, labels.VERDICT):
+        return noted
     if failed.get("reason") == "DeadlineExceeded":
         return f"it did not start in time: {trouble}" if trouble else "it did not start in time"
     if failed.get("reason") == "BackoffLimitExceeded":

@@ -7,6 +7,7 @@ from bodywork.cluster import labels, paths
 from bodywork.cluster.client import Client
 from bodywork.cluster.labels import annotation, holder_of, is_reserved
 from bodywork.cluster.rollouts import answering
+from bodywork.cluster.verdicts import is_owned_by
 from bodywork.model.names import RunName, StageName
 from bodywork.model.run import ServiceVersion, Unresolved
 
@@ -67,7 +68,7 @@ class Versions:
             paths.replica_sets(self._namespace), label_selector=selector
         )
         uid = deployment["metadata"]["uid"]
-        return sorted((each for each in items if _is_owned_by(each, uid)), key=_revision)
+        return sorted((each for each in items if is_owned_by(each, uid)), key=_revision)
 
 
 def version_of(deployment: Found) -> str:
@@ -108,11 +109,6 @@ def _is_by_hand(deployment: Found, current: ServiceVersion) -> bool:
     """Whether the version was put in by no run: the last that had a claim deployed another one."""
     holder = holder_of(deployment)
     return holder is not None and holder != current.run and answering(deployment)
-
-
-def _is_owned_by(found: Found, uid: str) -> bool:
-    owners = found["metadata"].get("ownerReferences") or []
-    return any(owner["uid"] == uid for owner in owners)
 
 
 def _revision(replica_set: Found) -> int:

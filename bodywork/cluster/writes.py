@@ -15,6 +15,7 @@ from typing import Any
 from bodywork.cluster.client import Client
 from bodywork.cluster.errors import AlreadyExists, BeingDeleted, Conflict, Forbidden, Unavailable
 from bodywork.cluster.faults import WRITES, Answer, Fault, classify
+from bodywork.cluster.verdicts import is_being_deleted
 from bodywork.errors import BodyworkError, NotFound
 
 Found = dict[str, Any]
@@ -107,10 +108,13 @@ def merge(client: Client, path: str, uid: str, body: Found, *, version: str = ""
 
 def discard(client: Client, path: str, uid: str) -> None:
     """Delete the one object of that uid, however it has changed; nothing to delete is fine."""
-    try:
-        client.delete(path, uid=uid)
-    except (NotFound, Conflict):
-        return
+    _delete(client, path, uid)
+
+
+def discard_unchanged(client: Client, path: str, found: Found) -> bool:
+    """Delete exactly the object that was read; return False where it has changed or is gone."""
+    metadata = found["metadata"]
+    return _delete(client, path, metadata["uid"], metadata["resourceVersion"])
 
 
 def look(client: Client, path: str) -> Found | None:
@@ -132,11 +136,6 @@ def look_staying(client: Client, path: str) -> Found | None:
     return client.endure(attempt, _decide_anew)
 
 
-def is_being_deleted(found: Found) -> bool:
-    """Say whether an object has been deleted and is not gone yet."""
-    return bool(found["metadata"].get("deletionTimestamp"))
-
-
 def require_staying(found: Found | None) -> None:
     """Refuse an object that is being deleted. Raises `BeingDeleted`."""
     if found is not None and is_being_deleted(found):
@@ -146,6 +145,14 @@ def require_staying(found: Found | None) -> None:
             hint=f"wait until it is gone; what holds it: kubectl get {kind.lower()} {name} "
             "-o jsonpath='{.metadata.finalizers}'",
         )
+
+
+def _delete(client: Client, path: str, uid: str, version: str = "") -> bool:
+    try:
+        client.delete(path, uid=uid, version=version)
+    except (NotFound, Conflict):
+        return False
+    return True
 
 
 def _decide_anew(error: BodyworkError) -> Answer:

@@ -7,6 +7,9 @@ from bodywork.model.names import StageName
 
 StageType: TypeAlias = Literal["batch", "service"]
 
+BATCH_START_SECONDS = 900
+"""How long a batch stage may wait to start, beside its time limit (a quota, an autoscaler)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:

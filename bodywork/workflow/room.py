@@ -4,13 +4,11 @@ from dataclasses import replace
 
 from bodywork.errors import BodyworkError, NoRoom
 from bodywork.model.run import StageRun
-from bodywork.model.stage import Batch, Stage
-from bodywork.workflow.context import LOG, Context
+from bodywork.model.stage import BATCH_START_SECONDS, Batch, Stage
+from bodywork.workflow.context import Context
 from bodywork.workflow.progress import Attempt
 
 LOOK_SECONDS = 5.0
-START_SECONDS = 900
-"""How long a batch stage may wait to start, beside its time limit."""
 
 
 def wait_for_room(
@@ -23,14 +21,12 @@ def wait_for_room(
         return None
     if context.left(what, _limit(stage)) <= 0:
         return None
-    if (run, full.message) not in context.told:
-        LOG.warning("stage=%s is waiting: %s", run.stage, full.message)
-        context.told.add((run, full.message))
+    context.warn_once(run, full.message, "is waiting: ")
     context.due[run] = context.clock.monotonic() + LOOK_SECONDS
     return replace(attempt, reason=full.message, hint=full.hint)
 
 
 def _limit(stage: Stage) -> float:
     if isinstance(stage.kind, Batch):
-        return float(stage.kind.max_completion_time_seconds + START_SECONDS)
+        return float(stage.kind.max_completion_time_seconds + BATCH_START_SECONDS)
     return float(stage.kind.max_startup_time_seconds)
