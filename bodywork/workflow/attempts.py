@@ -4,7 +4,6 @@ One look at the outside a call; nothing is saved here. An attempt is only ever s
 intention was saved, and the save is the caller's.
 """
 
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -62,7 +61,7 @@ def reconcile(context: Context, progress: Progress, names: Sequence[StageName]) 
     After some changes it stops looking: they are saved first, since each is an event for hooks, and
     all events of one save have to fit into one record.
     """
-    changes = 0
+    given, changes = progress, 0
     for name in names:
         if changes >= MOST_CHANGES:
             break
@@ -80,13 +79,13 @@ def reconcile(context: Context, progress: Progress, names: Sequence[StageName]) 
     for name in names:
         if not doomed and _wants_retry(progress, name):
             progress = _retry(context, progress, name)
-    return as_recorded(progress)
+    return progress if progress == given else as_recorded(progress)
 
 
 def active(progress: Progress, names: Iterable[StageName]) -> list[StageRun]:
     """Return the attempts of these stages that may still run."""
     return [
-        progress.stage_run(name, latest.number)
+        progress.latest_run(name)
         for name in names
         if (latest := progress.stages[name].latest) and latest.active
     ]
@@ -100,7 +99,7 @@ def failed(progress: Progress, names: Iterable[StageName]) -> list[StageName]:
 def unclosed(context: Context, progress: Progress) -> list[StageRun]:
     """Return the batch attempts that ended well and that the engine may still change."""
     ended = [
-        progress.stage_run(name, stage.latest.number)
+        progress.latest_run(name)
         for name, stage in progress.stages.items()
         if stage.latest and progress.stage(name).type == "batch"
     ]
@@ -132,7 +131,7 @@ def stop(context: Context, progress: Progress, names: Iterable[StageName]) -> Pr
             )
             try:
                 if isinstance(progress.stage(name).kind, Batch):
-                    context.engine.stop_job(progress.stage_run(name, latest.number))
+                    context.engine.stop_job(progress.latest_run(name))
             except REFUSALS as refusal:
                 reason = f"{NOT_ENDED}: {refusal.message}"
                 stopped = replace(stopped, state="lost", reason=reason, hint=refusal.hint)
@@ -237,10 +236,8 @@ def _begin(context: Context, progress: Progress, attempt: Attempt, stage_run: St
 
 def _follow(context: Context, progress: Progress, attempt: StageRun, seen: Observation) -> None:
     """Let people see the attempt's log while it is written, and what keeps it from starting."""
-    if seen.reason and (attempt, seen.reason) not in context.told:
-        LOG.warning("stage=%s is waiting: %s", attempt.stage, seen.reason)
-        if LOG.isEnabledFor(logging.WARNING):
-            context.told.add((attempt, seen.reason))
+    if seen.reason:
+        context.warn_once(attempt, seen.reason, "is waiting: ")
     if attempt not in context.followed:
         context.followed.add(attempt)
         step = next((step for step in progress.project.steps if attempt.stage in step), ())
@@ -331,9 +328,9 @@ def _is_spent(progress: Progress, name: StageName) -> bool:
 def _retry(context: Context, progress: Progress, name: StageName) -> Progress:
     stage = progress.stages[name]
     number = stage.latest.number + 1 if stage.latest else 1
-    seconds = context.pause(number)
-    context.begun_here.add(progress.stage_run(name, number))
-    context.due[progress.stage_run(name, number)] = context.clock.monotonic() + seconds
+    seconds, run = context.pause(number), progress.stage_run(name, number)
+    context.begun_here.add(run)
+    context.due[run] = context.clock.monotonic() + seconds
     context.when_saved(
         lambda: LOG.warning("stage=%s: attempt %d begins in %.1f s", name, number, seconds)
     )

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 from bodywork.errors import BodyworkError, EngineError
 from bodywork.model.names import RunName, StageName, service_name
-from bodywork.model.run import Claim, HeldBy, StageRun
+from bodywork.model.run import Claim, HeldBy
 from bodywork.model.stage import Service
 from bodywork.workflow import attempts, lifecycle
-from bodywork.workflow.context import LOG, Context
+from bodywork.workflow.context import Context
 from bodywork.workflow.progress import Progress
 from bodywork.workflow.refusals import REFUSALS
 from bodywork.workflow.room import wait_for_room
@@ -36,7 +36,7 @@ def take(
     """
     wanted = sorted(name for name in names if _is_wanted(progress, name))
     for position, name in enumerate(wanted):
-        attempt = _attempt(progress, name)
+        attempt = progress.latest_run(name)
         if context.due.get(attempt, 0.0) > context.clock.monotonic():
             return progress
         try:
@@ -59,7 +59,7 @@ def _wait_for_room(
     context: Context, progress: Progress, name: StageName, refusal: BodyworkError
 ) -> Progress | None:
     """Return the progress of a stage that has to wait for a quota; None where it need not."""
-    stage, run = progress.stages[name], _attempt(progress, name)
+    stage, run = progress.stages[name], progress.latest_run(name)
     later = stage.latest and wait_for_room(
         context, progress.stage(name), run, stage.latest, refusal
     )
@@ -70,10 +70,6 @@ def _is_wanted(progress: Progress, name: StageName) -> bool:
     stage = progress.stages[name]
     unclaimed = isinstance(progress.stage(name).kind, Service) and stage.claim is None
     return unclaimed and stage.latest is not None and stage.latest.active
-
-
-def _attempt(progress: Progress, name: StageName) -> StageRun:
-    return progress.stage_run(name, len(progress.stages[name].attempts))
 
 
 def _with_claim(progress: Progress, name: StageName, claim: Claim) -> Progress:
@@ -89,7 +85,7 @@ def _wait_for(
 ) -> Progress:
     """Return the progress of stages that wait for another run, the first of them for its claim."""
     due = context.clock.monotonic() + CLAIM_LOOK_SECONDS
-    context.due.update({_attempt(progress, name): due for name in waiting})
+    context.due.update({progress.latest_run(name): due for name in waiting})
     name = waiting[0]
     service = service_name(progress.project.project, name)
     hint = (
@@ -101,19 +97,13 @@ def _wait_for(
         reason = f"run {held.run} has held {service} for {minutes} minutes"
         return attempts.refuse(context, progress, name, EngineError(reason, hint=hint))
     reason = f"waits for run {held.run}, which holds {service}"
-    _say_once(context, _attempt(progress, name), reason)
+    context.warn_once(progress.latest_run(name), reason)
     stage = progress.stages[name]
     latest = stage.latest
     if latest is None or stage.waits_for == held.run:
         return progress
     waits = replace(stage, waits_for=held.run)
     return progress.with_stage(name, waits.with_latest(replace(latest, reason=reason, hint=hint)))
-
-
-def _say_once(context: Context, attempt: StageRun, reason: str) -> None:
-    if (attempt, reason) not in context.told:
-        LOG.warning("stage=%s %s", attempt.stage, reason)
-        context.told.add((attempt, reason))
 
 
 class _IsOver:

@@ -72,6 +72,13 @@ class Context:
         for say in news:
             say()
 
+    def warn_once(self, attempt: StageRun, reason: str, prefix: str = "") -> None:
+        """Say in the log what an attempt waits for, once for each reason. Where the level of the
+        log hides it, it was not said: the attempt's end then gives its reason in full."""
+        if (attempt, reason) not in self.told and LOG.isEnabledFor(logging.WARNING):
+            LOG.warning("stage=%s %s%s", attempt.stage, prefix, reason)
+            self.told.add((attempt, reason))
+
     def require_ownership(self) -> None:
         """Ask, before an effect that follows a pause, whether the run is still ours.
 

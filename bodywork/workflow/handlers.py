@@ -202,9 +202,7 @@ def _finish(context: Context, progress: Progress) -> Advance:
     """End a run all of whose stages have succeeded; what cannot be tidied up stays."""
     for name, stage in progress.stages.items():
         if progress.stage(name).type == "service" and stage.latest:
-            settle = partial(
-                context.engine.settle, progress.stage_run(name, stage.latest.number), keep=()
-            )
+            settle = partial(context.engine.settle, progress.latest_run(name), keep=())
             attempt_call(f"stage={name}: old versions could not be removed", settle, None)
     return _end(context, "finish", progress)
 

@@ -216,6 +216,13 @@ class Progress:
             self.request.origin,
         )
 
+    def latest_run(self, name: StageName) -> StageRun:
+        """Return the identity of the stage's newest attempt. Raises `ValueError` without one."""
+        latest = self.stages[name].latest
+        if latest is None:
+            raise ValueError(f"stage {name} was never begun")
+        return self.stage_run(name, latest.number)
+
     def changed_services(self) -> list[StageName]:
         """Return the services that this run began to change and has not restored, newest first."""
         names = [name for step in self.project.steps for name in step]

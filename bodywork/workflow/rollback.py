@@ -32,11 +32,7 @@ def to_restore(progress: Progress) -> list[StageName]:
 def restore_next(context: Context, progress: Progress) -> Progress:
     """Look once at the next service to restore; return the progress, changed when it is settled."""
     name = to_restore(progress)[0]
-    stage = progress.stages[name]
-    latest = stage.latest
-    if latest is None:
-        raise ValueError(f"{name} was never begun")
-    attempt = progress.stage_run(name, latest.number)
+    stage, attempt = progress.stages[name], progress.latest_run(name)
     service = service_name(progress.project.project, name)
     if context.deadlines.get(service) is None and stage.claim:
         LOG.info("rolling back deployment=%s", service)
@@ -68,10 +64,7 @@ def give_up(context: Context, progress: Progress, refusal: BodyworkError) -> Pro
 
 def wait(context: Context, progress: Progress) -> None:
     """Block until another look at the service that is being restored is worth it."""
-    name = to_restore(progress)[0]
-    latest = progress.stages[name].latest
-    number = latest.number if latest else 1
-    context.engine.wait([progress.stage_run(name, number)], LOOK_SECONDS)
+    context.engine.wait([progress.latest_run(to_restore(progress)[0])], LOOK_SECONDS)
 
 
 def succeeded(progress: Progress) -> bool:
