@@ -17,6 +17,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from bodywork.cluster.transport import TimeOuts
 from tests.servers.kubernetes_answers import Request, answer, events_since, failure
 from tests.servers.kubernetes_objects import Object, Objects, Refusal
 
@@ -104,6 +105,16 @@ class ApiServer:
     def url(self) -> str:
         """The server's address."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def time_outs(self) -> TimeOuts:
+        """How long a client waits for it: briefly only once a hang is planned.
+
+        A machine that is busy with other tests can take a second for a good answer.
+        """
+        hangs = {Misbehaviour.HANG_BEFORE, Misbehaviour.HANG_AFTERWARDS}
+        seconds = 0.5 if any(fault.kind in hangs for fault in self.faults) else 30.0
+        return TimeOuts(connect=30.0, read=seconds, silence=seconds)
 
     def will(self, kind: Misbehaviour, method: str = "", **more: Any) -> Fault:
         """Plan a fault."""

@@ -15,15 +15,13 @@ from bodywork.cluster.errors import (
     QuotaExceeded,
     Unavailable,
 )
-from bodywork.cluster.transport import TimeOuts
 from bodywork.errors import BodyworkError, EngineError, EngineUnavailable, NotFound
 from statemachine.retries import ONCE, RetryPolicy
 from tests.servers.kubeconfig import write_kubeconfig
 from tests.servers.kubernetes_api import ApiServer, Misbehaviour, api_server
 
 MAPS = "/api/v1/namespaces/space/configmaps"
-SOON = TimeOuts(connect=1.0, read=0.2, silence=0.2)
-THRICE = RetryPolicy(attempts=3, initial_wait_seconds=0.01)
+FOUR_TIMES = RetryPolicy(attempts=4, initial_wait_seconds=0.01)
 
 READS: dict[str, Callable[[Client], Any]] = {
     "get": lambda client: client.get(f"{MAPS}/there"),
@@ -67,7 +65,9 @@ def connect(server: ApiServer, tmp_path: Path) -> Iterator[Callable[..., Client]
 
     def connect(policy: RetryPolicy = ONCE, **more: Any) -> Client:
         path = write_kubeconfig(tmp_path, server.url)
-        made.append(Client.connect(kubeconfig=str(path), policy=policy, time_outs=SOON, **more))
+        made.append(
+            Client.connect(kubeconfig=str(path), policy=policy, time_outs=server.time_outs, **more)
+        )
         return made[-1]
 
     yield connect
@@ -108,7 +108,7 @@ def test_reads_are_tried_again(
     server: ApiServer, connect: Callable[..., Client], kind: Misbehaviour, call: str
 ) -> None:
     fault = server.will(kind, times=2)
-    assert READS[call](connect(THRICE))
+    assert READS[call](connect(FOUR_TIMES))
     assert fault.fired == 2
 
 
@@ -119,7 +119,7 @@ def test_a_write_whose_answer_was_lost_is_not_sent_again(
 ) -> None:
     server.will(kind)
     with pytest.raises(Unavailable) as caught:
-        WRITES[call](connect(THRICE))
+        WRITES[call](connect(FOUR_TIMES))
     assert caught.value.ambiguous
     assert len(server.requests) == 1
 
@@ -130,7 +130,7 @@ def test_a_write_that_was_refused_for_now_is_sent_again(
     server: ApiServer, connect: Callable[..., Client], call: str, status: int
 ) -> None:
     fault = server.will(Misbehaviour.REFUSE, status=status)
-    WRITES[call](connect(THRICE))
+    WRITES[call](connect(FOUR_TIMES))
     assert (fault.fired, len(server.requests)) == (1, 2)
 
 
@@ -139,7 +139,7 @@ def test_a_creation_that_may_be_repeated_meets_its_own_first_try(
 ) -> None:
     server.will(Misbehaviour.RESET_AFTERWARDS, "POST")
     with pytest.raises(AlreadyExists):
-        connect(THRICE).create(MAPS, config_map("new"))
+        connect(FOUR_TIMES).create(MAPS, config_map("new"))
     assert server.objects.get(MAPS, "new")
 
 
@@ -191,7 +191,7 @@ def test_what_a_pause_raises_ends_the_call(
 def test_a_server_that_is_not_there_has_done_nothing(tmp_path: Path) -> None:
     with api_server() as server:
         path = write_kubeconfig(tmp_path, server.url)
-    client = Client.connect(kubeconfig=str(path), policy=ONCE, time_outs=SOON)
+    client = Client.connect(kubeconfig=str(path), policy=ONCE, time_outs=server.time_outs)
     with pytest.raises(Unavailable, match="cannot be reached \\(Connection refused\\)") as caught:
         client.create(MAPS, config_map("new"))
     assert not caught.value.ambiguous
@@ -221,7 +221,7 @@ def test_a_refusal_keeps_the_words_of_kubernetes_and_is_final(
 ) -> None:
     server.will(Misbehaviour.REFUSE, status=status, reason=reason, message=message)
     with pytest.raises(kind) as caught:
-        connect(THRICE).get(f"{MAPS}/there")
+        connect(FOUR_TIMES).get(f"{MAPS}/there")
     assert message in caught.value.message
     assert type(caught.value) is kind
     assert len(server.requests) == 1

@@ -16,7 +16,7 @@ from bodywork.cluster import claims, deployments, engine, exposed_services, jobs
 from bodywork.cluster.client import GRACE, Client, enduring
 from bodywork.cluster.configuration import find_access
 from bodywork.cluster.faults import LOOKS, WRITES, Answer, Fault
-from bodywork.cluster.transport import TimeOuts, Transport
+from bodywork.cluster.transport import Transport
 from bodywork.cluster.writes import change, converge, discard, merge
 from bodywork.errors import BodyworkError, EngineUnavailable, NotFound
 from tests.servers.kubeconfig import write_kubeconfig
@@ -92,7 +92,7 @@ class Desk:
             self.seconds += seconds
 
         return Client(
-            Transport(find_access(kubeconfig=path), None, TimeOuts(1.0, 0.2, 0.2)),
+            Transport(find_access(kubeconfig=path), None, self.server.time_outs),
             enduring(OUTAGE_SECONDS),
             pause,
             lambda fault, seconds: self.told.append(fault.message),
