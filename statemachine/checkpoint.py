@@ -12,7 +12,7 @@ from typing import TypeAlias
 Json: TypeAlias = "bool | int | float | str | list[Json] | Mapping[str, Json] | None"
 Data: TypeAlias = Mapping[str, Json]
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,13 @@ class Delivery:
     """A hook that is due: decided in a checkpoint, delivered after it was saved.
 
     `key` is the same for each try of the delivery, also across controllers, so that a receiver can
-    drop what it has seen.
+    drop what it has seen. `required` is the hook's: who gives it up may not have the hook.
     """
 
     key: str
     hook: str
     event: Data
+    required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Checkpoint:
         data: what the handlers keep, as JSON values.
         path: the states entered so far, oldest first.
         outbox: hooks that are due and not known to be delivered.
-        failures: deliveries given up, oldest first; those of required hooks are all kept.
+        failures: deliveries given up, oldest first; of each required hook at least the first one.
         created_at, updated_at: when, in UTC.
         schema: version of this record's form.
     """

@@ -10,19 +10,24 @@ a process that only meets its own bytes (`recall`) never pays.
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from statemachine.checkpoint import SCHEMA, Checkpoint, Delivery, HookFailure, Json, Move
 from statemachine.errors import CheckpointCorrupt, CheckpointTooLarge
+from statemachine.packing import pack_outbox, pack_path, unpack_outbox, unpack_path
 
 LIMIT_BYTES = 512 * 1024
 Document: TypeAlias = dict[str, Any]
 Upgrades: TypeAlias = Mapping[int, Callable[[Document], Document]]
 
-UPGRADES: Upgrades = {}
-"""Schema n → a pure function from a document of schema n to one of n + 1. Never remove one."""
+UPGRADES: Upgrades = {1: dict}
+"""Schema n → a pure function from a document of schema n to one of n + 1. Never remove one.
+
+Schema 2 says the same as schema 1, and has its lists packed; they are unpacked before this."""
+_FIRST_PACKED = 2
 
 _DAMAGE = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
 _START_ANEW = "restore it from a copy, or delete the machine and start a new one"
@@ -83,13 +88,13 @@ def _decode(raw: bytes, upgrades: Upgrades, schema: int) -> Record:
     # Loaded here and not above: see the module's docstring.
     from statemachine.schema import validate
 
-    validate(document := _upgraded(document, upgrades, schema))
+    validate(document := _upgraded(_unpacked(document), upgrades, schema))
     return _record(document)
 
 
 def recall(raw: bytes) -> Record:
     """Read bytes that this very process has written, or has decoded before: no gates."""
-    return _record(json.loads(raw))
+    return _record(_upgraded(_unpacked(json.loads(raw)), UPGRADES, SCHEMA))
 
 
 def checksum(document: Document) -> str:
@@ -112,19 +117,26 @@ def _document(checkpoint: Checkpoint, sealed: bool) -> Document:
         "created_at": _time(checkpoint.created_at),
         "updated_at": _time(checkpoint.updated_at),
         "data": _plain(checkpoint.data),
-        "path": [
-            {"state": move.state, "trigger": move.trigger, "at": _time(move.at)}
-            for move in checkpoint.path
-        ],
-        "outbox": [
-            {"key": due.key, "hook": due.hook, "event": _plain(due.event)}
-            for due in checkpoint.outbox
-        ],
+        "path": pack_path(checkpoint.path, checkpoint.created_at),
+        "outbox": [_plain(each) for each in pack_outbox(checkpoint.outbox, checkpoint.id)],
         "failures": [
             {"key": each.key, "hook": each.hook, "reason": each.reason, "required": each.required}
             for each in checkpoint.failures
         ],
     }
+
+
+def _unpacked(document: Document) -> Document:
+    """Return the document with its lists as the schema of their entries describes them; one that is
+    of another form stays, for the schema to say what is wrong with it."""
+    if document["schema"] < _FIRST_PACKED:
+        return document
+    document = dict(document)
+    with suppress(*_DAMAGE):
+        document["path"] = unpack_path(document["path"], _moment(document["created_at"]))
+    with suppress(*_DAMAGE):
+        document["outbox"] = unpack_outbox(document["outbox"], document["id"])
+    return document
 
 
 def _record(document: Document) -> Record:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from statemachine.bounds import LONGEST_NAME
 from statemachine.checkpoint import Checkpoint, Data, Delivery
 from statemachine.errors import DefinitionError, HookFailed, TransientError
 from statemachine.outcome import Event
@@ -100,10 +101,15 @@ class Hooks:
         """Add a hook.
 
         Raises:
-            DefinitionError: another one has its name, or it has no topic.
+            DefinitionError: another one has its name, that is too long, or it has no topic.
         """
         if not hook.name or not hook.topics:
             raise DefinitionError(f"hook {hook.name!r} needs a name and at least one topic")
+        if len(hook.name) > LONGEST_NAME:
+            raise DefinitionError(
+                f"the name of hook {hook.name[:40]}… has {len(hook.name)} characters; at most "
+                f"{LONGEST_NAME} are possible"
+            )
         known = self._hooks.get(hook.name)
         if known is not None and known != hook:
             raise DefinitionError(
@@ -175,6 +181,7 @@ def decide(
                 "at": new.updated_at.isoformat(),
                 "data": data,
             },
+            required=hook.required,
         )
         for number, (hook, topic, data) in enumerate(due)
     )

@@ -16,6 +16,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeAlias
 
+from statemachine.bounds import give_up_oldest, keep_failures
 from statemachine.checkpoint import Checkpoint, Data, Delivery, HookFailure, Move
 from statemachine.definition import Definition
 from statemachine.descriptions import describe_error
@@ -29,8 +30,6 @@ from statemachine.store import CheckpointStore, Stored
 
 Handler: TypeAlias = Callable[[Checkpoint], Advance | Wait]
 
-KEPT_FAILURES = 20
-"""How many failures of hooks that are not required stay on record."""
 _GLANCE_SECONDS = 0.05
 
 
@@ -208,7 +207,7 @@ class Runner:
             software=self._software,
             updated_at=self._clock(),
             outbox=tuple(due for due in checkpoint.outbox if due.key not in self._done),
-            failures=_kept((*checkpoint.failures, *(each for each in over if each))),
+            failures=keep_failures((*checkpoint.failures, *(each for each in over if each))),
         )
 
     def _advanced(self, checkpoint: Checkpoint, advance: Advance, target: str) -> Checkpoint:
@@ -218,7 +217,17 @@ class Runner:
             new = replace(new, path=(*new.path, move))
         events: tuple[Event, ...] = advance.events
         due = decide(self._hooks, new, checkpoint.state, advance.trigger, events)
-        return replace(new, outbox=(*new.outbox, *due))
+        return self._bounded(replace(new, outbox=(*new.outbox, *due)))
+
+    def _bounded(self, new: Checkpoint) -> Checkpoint:
+        """Return the checkpoint without what is due for hooks of other processes, and too much."""
+        bounded = give_up_oldest(new, lambda name: self._hooks.find(name) is not None)
+        if given_up := len(new.outbox) - len(bounded.outbox):
+            self._report(
+                f"{given_up} deliveries are given up, for hooks that are not registered here: "
+                "a record cannot hold more"
+            )
+        return bounded
 
     def _save(self, new: Checkpoint, old: Stored, *, seal: bool = False) -> Stored:
         saved = save_surely(
@@ -296,10 +305,3 @@ class Runner:
             self._heed_stop()
             self._sleep(min(seconds, _GLANCE_SECONDS))
             seconds -= _GLANCE_SECONDS
-
-
-def _kept(failures: tuple[HookFailure, ...]) -> tuple[HookFailure, ...]:
-    """Drop the oldest failures that nobody has to decide on, so that a record cannot grow."""
-    optional = [each for each in failures if not each.required]
-    dropped = set(optional[: max(0, len(optional) - KEPT_FAILURES)])
-    return tuple(each for each in failures if each not in dropped)

@@ -60,6 +60,7 @@ class DeliverySchema(Closed):
     key = _text()
     hook = _text()
     event = _values()
+    required = Flag()
 
 
 class FailureSchema(Closed):

@@ -141,25 +141,25 @@ def test_an_edit_without_a_new_checksum_is_noticed() -> None:
 
 
 def test_a_record_of_a_newer_program_names_that_program() -> None:
-    with pytest.raises(CheckpointCorrupt, match="schema 7; this program knows up to 1") as caught:
+    with pytest.raises(CheckpointCorrupt, match="schema 7; this program knows up to 2") as caught:
         decode(edited(schema=7, software="orders 9.1"))
     assert caught.value.hint == "go on with the program that wrote it: orders 9.1"
 
 
 def test_an_old_schema_goes_through_every_upgrade() -> None:
-    def one_to_two(document: dict[str, Any]) -> dict[str, Any]:
+    def two_to_three(document: dict[str, Any]) -> dict[str, Any]:
         return {**document, "state": document["state"] + "+"}
 
-    def two_to_three(document: dict[str, Any]) -> dict[str, Any]:
+    def three_to_four(document: dict[str, Any]) -> dict[str, Any]:
         return {**document, "state": document["state"] * 2}
 
-    read = decode(encode(sample()), upgrades={1: one_to_two, 2: two_to_three}, schema=3)
-    assert read.checkpoint == replace(sample(), state="new+new+", schema=3)
+    read = decode(encode(sample()), upgrades={2: two_to_three, 3: three_to_four}, schema=4)
+    assert read.checkpoint == replace(sample(), state="new+new+", schema=4)
 
 
 def test_an_old_schema_without_an_upgrade_is_refused() -> None:
     with pytest.raises(CheckpointCorrupt, match="can no longer read"):
-        decode(encode(sample()), upgrades={}, schema=2)
+        decode(encode(sample()), upgrades={}, schema=3)
 
 
 def test_the_limit_counts_bytes() -> None:
