@@ -7,7 +7,6 @@ installation changes.
 
 import os
 import re
-import threading
 from collections.abc import Generator
 
 import pytest
@@ -16,23 +15,9 @@ from hypothesis import settings
 settings.register_profile("untimed", deadline=None)  # a busy machine is not a fault
 settings.load_profile("untimed")
 
-LONGEST_TRY_SECONDS = 5.0
 MAY_BE_SKIPPED = re.compile(
     r"(macOS|Linux) only|/proc is Linux's|needs Linux's|(only|needs) root|root may|may not mount"
 )
-
-
-@pytest.fixture(autouse=True, scope="module")
-def no_watch_is_left() -> Generator[None]:
-    """Wait for the watches of a module's closed engines, which may still try to reach a server.
-
-    Their pauses are drawn from the module `random`, which Hypothesis does not let others use while
-    it makes the examples of the next module.
-    """
-    yield
-    for thread in threading.enumerate():
-        if thread.name.startswith("watch "):
-            thread.join(LONGEST_TRY_SECONDS)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

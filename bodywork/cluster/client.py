@@ -116,6 +116,20 @@ class Client:
             candid=True,
         )
 
+    def apart(self, sleep: Callable[[float], None]) -> "Client":
+        """Return a client that endures as this one, pauses with `sleep`, and can be cut off alone.
+
+        It shares the credentials, and has connections of its own.
+        """
+        other = Client(self._transport.apart(), self._policy, sleep, self._waiting, self._monotonic)
+        other.patient = self.patient
+        return other
+
+    def cut(self) -> None:
+        """End each request of this client that is under way, and every later one, as `Unavailable`;
+        from any thread."""
+        self._transport.cut()
+
     @property
     def server(self) -> str:
         """The API server's address, for people."""

@@ -15,10 +15,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 import urllib3
-from kubernetes.client.rest import RESTClientObject
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from bodywork.cluster.configuration import Access
+from bodywork.cluster.connections import Connections
 from bodywork.cluster.errors import (
     Unauthorized,
     Unavailable,
@@ -74,19 +74,31 @@ class Transport:
         reload: Callable[[], Access] | None = None,
         time_outs: TimeOuts | None = None,
     ) -> None:
-        self._link = _Link(access)
-        self._reload = reload
+        self._credentials = _Credentials(access, reload)
+        self._link = _Link(self._credentials)
         self._time_outs = time_outs or TimeOuts()
-        self._renewing = threading.Lock()
+        self._cut = False
 
     @property
     def access(self) -> Access:
         """Where, and as whom."""
-        return self._link.access
+        return self._credentials.access
 
     def close(self) -> None:
         """Let go of idle connections; the next request would open a new one."""
         self._link.pool.clear()
+
+    def apart(self) -> "Transport":
+        """Return a transport with the same credentials, and connections of its own."""
+        other = Transport(self.access, None, self._time_outs)
+        other._credentials = self._credentials
+        other._link = _Link(self._credentials)
+        return other
+
+    def cut(self) -> None:
+        """End each request that is under way, as one without an answer, and every later one."""
+        self._cut = True
+        self._link.cut()
 
     def exchange(self, question: Question) -> Found:
         """Ask, and return the JSON object that is the answer."""
@@ -123,39 +135,56 @@ class Transport:
             response.close()
 
     def _open(self, question: Question, read_seconds: float) -> urllib3.BaseHTTPResponse:
-        link = self._link
+        link = self._current_link()
         try:
             return link.open(question, self._time_outs.connect, read_seconds)
         except Unauthorized as refused:
-            if self._reload is None:
-                raise
-            link = self._renewed(link, self._reload, refused)
-        return link.open(question, self._time_outs.connect, read_seconds)
+            self._credentials.renew(link.access, refused)
+        return self._current_link().open(question, self._time_outs.connect, read_seconds)
 
-    def _renewed(
-        self, refused: "_Link", reload: Callable[[], Access], error: Unauthorized
-    ) -> "_Link":
+    def _current_link(self) -> "_Link":
+        """Return the connections with the newest credentials."""
+        if self._link.access is not self._credentials.access:
+            self._link = _Link(self._credentials)
+            if self._cut:
+                self._link.cut()
+        return self._link
+
+
+class _Credentials:
+    """As whom requests are made: read once for all transports that share them."""
+
+    def __init__(self, access: Access, reload: Callable[[], Access] | None) -> None:
+        self.access = access
+        self._reload = reload
+        self._renewing = threading.Lock()
+
+    def renew(self, refused: Access, error: Unauthorized) -> None:
         """Read the credentials anew, unless another thread has just done so.
 
         Credentials that were read before, and cannot be read now, are being written: a login tool
         writes the kubeconfig in place. That is an answer for this request, and not for the next.
+
+        Raises:
+            Unauthorized: the given one, where they cannot be read.
         """
+        if self._reload is None:
+            raise error
         with self._renewing:
-            if self._link is refused:
+            if self.access is refused:
                 try:
-                    self._link = _Link(reload())
+                    self.access = self._reload()
                 except (BodyworkError, OSError, ValueError) as unread:
                     raise error from unread
-            return self._link
 
 
-class _Link:
+class _Link(Connections):
     """A pool of connections with one set of credentials."""
 
-    def __init__(self, access: Access) -> None:
-        self.access = access
+    def __init__(self, credentials: _Credentials) -> None:
+        self.access = credentials.access
         self._accepted = False
-        self.pool: urllib3.PoolManager = RESTClientObject(access.configuration).pool_manager
+        super().__init__(self.access.configuration)
 
     def open(
         self, question: Question, connect_seconds: float, read_seconds: float

@@ -49,6 +49,14 @@ class Reading(Protocol):
         """Yield events; end quietly when listing again is due."""
         ...
 
+    def apart(self, sleep: Callable[[float], None]) -> "Reading":
+        """Return a client of the same objects that pauses with `sleep`, for a thread of its own."""
+        ...
+
+    def cut(self) -> None:
+        """End what this client has under way, and all that it would begin; from any thread."""
+        ...
+
 
 class Bell:
     """Rung when something may have changed; several watchers share one.
@@ -117,6 +125,7 @@ class Watched:
         self._scheduler = scheduler
         self._closed = scheduler.event()
         self._version = ""
+        self._apart = client.apart(self._sleep)
         self._thread: Thread | None = None
 
     def objects(self) -> list[Found]:
@@ -144,16 +153,20 @@ class Watched:
 
     def relist(self) -> None:
         """List at once, in the caller's thread."""
-        items, version = self._client.list_all(self._path, **self._selectors)
+        self._list(self._client)
+
+    def close(self) -> None:
+        """Stop watching; the thread ends at once, whatever it waits for."""
+        self._closed.set()
+        self._apart.cut()
+
+    def _list(self, client: Reading) -> None:
+        items, version = client.list_all(self._path, **self._selectors)
         with self._lock:
             self._objects = {each["metadata"]["uid"]: each for each in items}
             self._version = version
         self._fault = None
         self._heard = self._scheduler.monotonic()
-
-    def close(self) -> None:
-        """Stop watching; the thread ends with its next event or time-out."""
-        self._closed.set()
 
     def _start(self) -> None:
         """List for the first time, and see to it that a thread follows."""
@@ -171,21 +184,27 @@ class Watched:
             try:
                 self._look_again()
             except Interrupted:
-                return  # the user has stopped the controller, which the client heeds in its pauses
+                return
             self._bell.ring()
             quick = self._scheduler.monotonic() - began < pause
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS) if quick else FIRST_PAUSE_SECONDS
             if quick:
                 self._pause(self._closed, pause)
 
+    def _sleep(self, seconds: float) -> None:
+        """Pause between two tries of the client. Raises `Interrupted` as soon as it is closed."""
+        if self._closed.wait(seconds):
+            raise Interrupted("the watch was closed")
+
     def _look_again(self) -> None:
-        """Watch until that ends, and list; no error leaves this but that of being stopped."""
+        """Watch until that ends, and list; no error leaves this but that of being closed."""
         try:
             try:
                 self._watch()
             except Exception as error:
                 self._say(error)  # the list decides
-            self.relist()
+            if not self._closed.is_set():
+                self._list(self._apart)
         except EngineUnavailable as error:
             self._say(error)
             if self._gives_up:
@@ -198,6 +217,8 @@ class Watched:
 
     def _say(self, error: Exception) -> None:
         """Tell of an error: at once of one that nobody expects, else when it lasts."""
+        if self._closed.is_set():
+            return
         now = self._scheduler.monotonic()
         expected = isinstance(error, BodyworkError)
         since = max(self._heard, self._told) if expected else self._told
@@ -213,7 +234,7 @@ class Watched:
         )
 
     def _watch(self) -> None:
-        events = self._client.watch(
+        events = self._apart.watch(
             self._path, self._version, timeout_seconds=WATCH_SECONDS, **self._selectors
         )
         for event in events:

@@ -43,6 +43,13 @@ class Wire:
     def close(self) -> None:
         """Nothing is open."""
 
+    def apart(self) -> "Wire":
+        """Return itself: requests share nothing that could be cut."""
+        return self
+
+    def cut(self) -> None:
+        """Leave what is under way as it is: a thread ends with its next event or time-out."""
+
     def exchange(self, question: Question) -> Object:
         """Ask, and return the answer, if it arrives."""
         asked = _request(question)

@@ -50,6 +50,12 @@ class Server:
                 raise told
             yield told
 
+    def apart(self, sleep: Callable[[float], None]) -> "Server":
+        return self
+
+    def cut(self) -> None:
+        self.script.put(None)
+
 
 @pytest.fixture
 def server() -> Server:
@@ -66,7 +72,6 @@ def watched(server: Server, bell: Bell) -> Iterator[Watched]:
     watched = Watched(server, "/things", bell, pause=lambda closed, seconds: None)
     yield watched
     watched.close()
-    server.script.put(None)
 
 
 def versions(watched: Watched) -> dict[str, str]:
@@ -189,7 +194,6 @@ def test_what_the_client_gave_up_for_is_told_to_who_depends_on_it(
     ring_after(bell, server, None)
     assert versions(watched) == {"a": "1"}
     watched.close()
-    server.script.put(None)
 
 
 class Silence(Threads):
@@ -216,7 +220,6 @@ def test_people_are_told_when_nothing_was_heard_for_a_while(
         "/things cannot be watched (no answer); last heard of 180 s ago, listing again",
     ]
     watched.close()
-    server.script.put(None)
 
 
 def test_a_thread_that_is_gone_is_made_anew(server: Server, bell: Bell) -> None:
@@ -239,7 +242,6 @@ def test_a_thread_that_is_gone_is_made_anew(server: Server, bell: Bell) -> None:
     ring_after(bell, server, {"type": "ADDED", "object": thing("b", 6)})
     assert versions(watched) == {"a": "1", "b": "6"}
     watched.close()
-    server.script.put(None)
 
 
 def test_a_ring_between_looking_and_waiting_is_not_lost(bell: Bell) -> None:
