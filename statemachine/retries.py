@@ -3,10 +3,15 @@
 This is the only importer of tenacity, which is loaded by the first fault and not before: most calls
 succeed at once, and the library takes longer to load than a whole save. So the first try is made
 here, and tenacity paces the others. Only a `TransientError` is worth another try.
+
+Calls nest: a store that tries again is itself called again by who saves a checkpoint. They share
+one budget of time, the outermost one's: else each would endure an outage anew.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -26,7 +31,7 @@ class RetryPolicy:
     Attributes:
         attempts: greatest number of tries, the first one included.
         deadline_seconds: no pause begins that would end later than this after the first try
-            began.
+            began, nor one that would end after the deadline of a call around this one.
         initial_wait_seconds: upper bound of the first pause; it doubles from try to try.
         maximum_wait_seconds: greatest pause.
         jitter: draw each pause at random below its bound, so that many who failed together do
@@ -43,13 +48,17 @@ class RetryPolicy:
 DEFAULT = RetryPolicy()
 ONCE = RetryPolicy(attempts=1)
 
+Clock = Callable[[], float]
+_OUTER: ContextVar[tuple[Clock, float] | None] = ContextVar("outer", default=None)
+"""The clock and the deadline of the call that this thread is in."""
+
 
 def call(
     policy: RetryPolicy,
     function: Callable[[], T],
     *,
     sleep: Callable[[float], None] = time.sleep,
-    clock: Callable[[], float] = time.monotonic,
+    clock: Clock = time.monotonic,
 ) -> T:
     """Call `function` until it returns, fails for good, or the policy is used up.
 
@@ -63,14 +72,27 @@ def call(
     Raises:
         TransientError: that of the last try.
     """
-    began = clock()
+    with _deadline(policy, clock) as deadline:
+        try:
+            return function()
+        except TransientError as error:
+            if policy.attempts <= 1:
+                raise
+            first = error
+        return _call_again(policy, function, first, sleep, lambda: deadline - clock())
+
+
+@contextmanager
+def _deadline(policy: RetryPolicy, clock: Clock) -> Iterator[float]:
+    """Give the deadline of a call that begins now, and make it that of all calls within."""
+    deadline, outer = clock() + policy.deadline_seconds, _OUTER.get()
+    if outer is not None and outer[0] == clock:  # two clocks cannot be compared
+        deadline = min(deadline, outer[1])
+    inherited = _OUTER.set((clock, deadline) if policy.attempts > 1 else outer)
     try:
-        return function()
-    except TransientError as error:
-        if policy.attempts <= 1:
-            raise
-        first = error
-    return _call_again(policy, function, first, sleep, lambda: clock() - began)
+        yield deadline
+    finally:
+        _OUTER.reset(inherited)
 
 
 def pause_seconds(policy: RetryPolicy, failed: int) -> float:
@@ -92,7 +114,7 @@ def _call_again(
     function: Callable[[], T],
     first: TransientError,
     sleep: Callable[[float], None],
-    elapsed: Callable[[], float],
+    left: Callable[[], float],
 ) -> T:
     """Go on after the first fault, which is played to tenacity again, so that it counts."""
     import tenacity  # here and not above: see the module's docstring
@@ -106,7 +128,7 @@ def _call_again(
 
     def used_up(state: "tenacity.RetryCallState") -> bool:
         # the deadline as in tenacity's stop_before_delay, but by our clock, from the first try on
-        too_late = elapsed() + state.upcoming_sleep >= policy.deadline_seconds
+        too_late = state.upcoming_sleep >= left()
         return too_late or state.attempt_number >= policy.attempts
 
     retrying = tenacity.Retrying(

@@ -35,6 +35,55 @@ class World:
         return call(policy, self.function, sleep=self.sleep, clock=lambda: self.now)
 
 
+class Nested:
+    """A call that fails for ever, within a call; both by one clock, which only pauses move."""
+
+    def __init__(self, outer: RetryPolicy, inner: RetryPolicy) -> None:
+        self.now = 0.0
+        self.calls = 0
+        self._outer, self._inner = outer, inner
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def fail(self) -> int:
+        self.calls += 1
+        raise StoreUnavailable("away")
+
+    def seconds(self) -> float:
+        def inner() -> int:
+            return call(self._inner, self.fail, sleep=self.sleep, clock=self.clock)
+
+        with pytest.raises(StoreUnavailable):
+            call(self._outer, inner, sleep=self.sleep, clock=self.clock)
+        return self.now
+
+
+@pytest.mark.parametrize("jitter", [True, False])
+@pytest.mark.parametrize(("outer", "inner"), [(100.0, 100.0), (100.0, 900.0), (100.0, 30.0)])
+def test_a_call_within_a_call_shares_its_budget(outer: float, inner: float, jitter: bool) -> None:
+    def policy(seconds: float) -> RetryPolicy:
+        return RetryPolicy(10_000, seconds, maximum_wait_seconds=4.0, jitter=jitter)
+
+    nested = Nested(policy(outer), policy(inner))
+    assert 95.0 <= nested.seconds() <= 100.0
+
+
+def test_a_call_around_it_that_is_made_once_sets_no_deadline() -> None:
+    nested = Nested(RetryPolicy(1, 10.0), RetryPolicy(10_000, 100.0, maximum_wait_seconds=4.0))
+    assert 90.0 <= nested.seconds() <= 100.0
+
+
+def test_a_budget_ends_with_its_call() -> None:
+    policy = RetryPolicy(10_000, 100.0, maximum_wait_seconds=4.0)
+    nested = Nested(policy, policy)
+    nested.seconds()
+    assert 190.0 <= nested.seconds() <= 200.0
+
+
 def test_a_call_that_succeeds_is_made_once_and_does_not_pause() -> None:
     world = World(failures=0)
     assert (world.call(STEADY), world.sleeps) == (1, [])
