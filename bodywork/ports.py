@@ -79,9 +79,12 @@ class Engine(Protocol):
         """
         ...
 
-    def release(self, run: RunName) -> None:
+    def release(self, run: RunName, commit: str = "") -> None:
         """Drop what only a running run needs (its source); keep what records refer to (logs,
-        live services). Called once it is on record that the run only has to end; twice is fine."""
+        live services). Called once it is on record that the run only has to end; twice is fine.
+
+        From then on the source of that commit cannot be published any more, however late.
+        """
         ...
 
     def forget(self, run: RunName) -> None:

@@ -11,11 +11,11 @@ from typing import Any
 
 from bodywork.cluster import labels, paths
 from bodywork.cluster.client import Client
-from bodywork.cluster.exposed_services import CONFLICTS, identity_of, name_of
+from bodywork.cluster.exposed_services import identity_of, name_of
 from bodywork.cluster.labels import annotation, claim_on, holder_of, is_reserved
 from bodywork.cluster.manifests import build_reservation
 from bodywork.cluster.versions import Versions, run_of, version_in
-from bodywork.cluster.writes import converge, discard_unchanged, look_staying, merge
+from bodywork.cluster.writes import CONFLICTS, converge, discard_unchanged, look_staying, merge
 from bodywork.errors import EngineError, NotClaimed
 from bodywork.model.names import RunName
 from bodywork.model.run import Claim, HeldBy, ServiceVersion, StageRun, Unresolved
@@ -62,6 +62,7 @@ class ServiceClaims:
         for _ in range(CONFLICTS):
             found = self._find(attempt)
             if found is None:
+                self._client.require_ownership()
                 self._reserve(attempt, image, {labels.ROLLED_BACK_BY: str(attempt.run)})
                 continue
             mine = {labels.CLAIM: None} if holder_of(found) == attempt.run else {}

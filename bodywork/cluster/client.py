@@ -75,8 +75,9 @@ class Client:
         self._waiting = waiting
         self._monotonic = monotonic
         self.patient = policy.attempts > QUICK.attempts and not candid
-        self.before_repeating: Callable[[], None] = lambda: None
-        """Called after each pause, before a write is sent again; what it raises ends the call."""
+        self.require_ownership: Callable[[], None] = lambda: None
+        """Called after each pause, before a write is sent again, and before writes that name no
+        version; what it raises ends the call."""
 
     @classmethod
     def connect(
@@ -300,7 +301,7 @@ class Client:
             attempt: raises `Unavailable` for "again".
             answer: what follows from another error. AGAIN and BRIEFLY are heeded by a patient
                 client alone, LOOK and READ_AGAIN by each: the next `attempt` does so.
-            writes: `attempt` changes something: `before_repeating` is asked after each pause.
+            writes: `attempt` changes something: `require_ownership` is asked after each pause.
 
         Raises:
             Unavailable: the policy is used up.
@@ -344,7 +345,7 @@ class Client:
         self._waiting(fault, seconds)
         self._sleep(seconds)
         if writes:
-            self.before_repeating()
+            self.require_ownership()
 
 
 class _Carried(Exception):

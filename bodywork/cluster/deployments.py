@@ -12,7 +12,12 @@ from typing import Any
 from bodywork.cluster import labels, paths
 from bodywork.cluster.claims import ServiceClaims, was_rolled_back
 from bodywork.cluster.client import Client
-from bodywork.cluster.exposed_services import CONFLICTS, ExposedServices, identity_of, name_of
+from bodywork.cluster.exposed_services import (
+    ExposedServices,
+    identity_of,
+    name_of,
+    owner_reference,
+)
 from bodywork.cluster.labels import annotation, holder_of, is_reserved
 from bodywork.cluster.manifests import build_deployment, version_id
 from bodywork.cluster.rollouts import end_standstill, judge_rollout, rolled_out, standstill
@@ -21,7 +26,7 @@ from bodywork.cluster.verdicts import is_being_deleted, stuck_pods, waiting
 from bodywork.cluster.versions import Versions, run_of, specification, version_in, version_of
 from bodywork.cluster.views import RunView
 from bodywork.cluster.watching import Watched
-from bodywork.cluster.writes import change, discard_unchanged, look
+from bodywork.cluster.writes import CONFLICTS, change, discard_unchanged, look
 from bodywork.errors import EngineError, NotFound
 from bodywork.model.names import ProjectName, RunName, StageName, service_name
 from bodywork.model.run import (
@@ -92,8 +97,8 @@ class Deployments:
             else:
                 found = self._replace(attempt, found, wanted)
         self._watched.learn(found)
-        self._sources.keep_for(attempt.run, _owner(found))
-        self._exposed.ensure(attempt, _port_in(wanted["spec"]["template"]))
+        self._sources.keep_for(attempt.run, owner_reference(found))
+        self._exposed.ensure(attempt, _port_in(wanted["spec"]["template"]), found)
         return str(found["metadata"]["uid"])
 
     def observe(self, attempt: StageRun) -> Observation:
@@ -120,7 +125,8 @@ class Deployments:
             if version_of(deployment) != version_id(attempt):
                 raise EngineError(f"version {version_id(attempt)} has been replaced meanwhile")
             if self._note_accepted(deployment):
-                self._exposed.ensure_port(attempt, _port_in(deployment["spec"]["template"]))
+                port = _port_in(deployment["spec"]["template"])
+                self._exposed.ensure_port(attempt, port, deployment)
                 return
         raise EngineError(f"the Deployment {name_of(attempt)} changes all the time")
 
@@ -233,7 +239,7 @@ class Deployments:
         if not self._note_accepted(deployment):
             return Observation(Phase.RUNNING)
         port = _port_in(deployment["spec"]["template"])
-        self._exposed.ensure_port(attempt, port)
+        self._exposed.ensure_port(attempt, port, deployment)
         told = stuck_pods(left) if left else halt
         return Observation(
             Phase.READY,
@@ -381,12 +387,3 @@ def _relabelled(found: Found, new: Found) -> Found:
     borne.pop(labels.KIND, None)  # no longer a mere reservation
     metadata["labels"] = borne
     return metadata
-
-
-def _owner(deployment: Found) -> Found:
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "name": deployment["metadata"]["name"],
-        "uid": deployment["metadata"]["uid"],
-    }

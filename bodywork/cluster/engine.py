@@ -85,15 +85,15 @@ class KubernetesEngine:
 
     def heed(self, check: Callable[[], None]) -> None:
         """Ask before a write is sent again, whoever sends it over this client."""
-        self._client.before_repeating = check
+        self._client.require_ownership = check
 
     def publish_source(self, run: RunName, checkout: Checkout) -> None:
         """Tell the run's stages where their code is; a folder's travels as a snapshot."""
         self._sources.publish(run, checkout)
 
-    def release(self, run: RunName) -> None:
-        """Drop the run's source, except what a service starts from."""
-        self._sources.release(run)
+    def release(self, run: RunName, commit: str = "") -> None:
+        """Drop the run's source, except what a service starts from, and keep its name."""
+        self._sources.release(run, commit)
 
     def forget(self, run: RunName) -> None:
         """Delete the run's Jobs, with pods and logs, and its source; not a service."""
@@ -102,7 +102,7 @@ class KubernetesEngine:
         for each in items:
             path = paths.job(self.namespace, each["metadata"]["name"])
             discard(self._client, path, str(each["metadata"]["uid"]))
-        self._sources.release(run)
+        self._sources.forget(run)
         self._services.forget(run)
         view = self._views.pop(run, None)
         if view is not None:

@@ -10,8 +10,6 @@ from bodywork.model.names import service_name
 from bodywork.model.run import StageRun
 
 Found = dict[str, Any]
-CONFLICTS = 10
-"""How often a change is decided anew, because the object was changed meanwhile."""
 
 
 class ExposedServices:
@@ -21,35 +19,48 @@ class ExposedServices:
         self._client = client
         self._namespace = namespace
 
-    def ensure(self, attempt: StageRun, port: int) -> Found:
+    def ensure(self, attempt: StageRun, port: int, deployment: Found) -> Found:
         """Return the Service, created with that port where there is none; another port stays.
 
         It bears the run that uses it: an earlier run that would still delete it meets a newer
-        resourceVersion.
+        resourceVersion. It belongs to the Deployment: a creation that arrives after the Deployment
+        was removed makes what the cluster collects as garbage.
+
+        Args:
+            deployment: whose pods it leads to.
 
         Raises:
             Foreign: a Service of that name is not ours.
+            Fenced: it is not there, and another controller has taken the run over.
         """
-        return self._converge(attempt, port, keep_port=True)
+        return self._converge(attempt, port, deployment, keep_port=True)
 
-    def ensure_port(self, attempt: StageRun, port: int) -> None:
-        """Send the Service's requests to that port. Raises as `ensure`."""
-        self._converge(attempt, port, keep_port=False)
+    def ensure_port(self, attempt: StageRun, port: int, deployment: Found) -> None:
+        """Send the Service's requests to that port. Arguments and errors as of `ensure`."""
+        self._converge(attempt, port, deployment, keep_port=False)
 
-    def _converge(self, attempt: StageRun, port: int, *, keep_port: bool) -> Found:
+    def _converge(
+        self, attempt: StageRun, port: int, deployment: Found, *, keep_port: bool
+    ) -> Found:
+        owner = owner_reference(deployment)
         wanted = build_service(attempt, port)
         mine = {labels.CLAIM: str(attempt.run)}
-        wanted["metadata"]["annotations"] = mine
+        wanted["metadata"] |= {"annotations": mine, "ownerReferences": [owner]}
 
         def decide(found: Found | None) -> Found | None:
             if found is None:
+                self._client.require_ownership()  # a creation names no version that could fence
                 return wanted
             labels.require_ours(found, identity_of(attempt))
             right = keep_port or found["spec"]["ports"][0]["port"] == port
-            if right and _user_of(found) == attempt.run:
+            owners = _owners(found, owner)
+            kept = found["metadata"].get("ownerReferences") or []
+            if right and _user_of(found) == attempt.run and owners == kept:
                 return None
             noted = {**(found["metadata"].get("annotations") or {}), **mine}
             metadata = {**found["metadata"], "annotations": noted}
+            if owners:
+                metadata["ownerReferences"] = owners
             ports = found["spec"]["ports"] if right else wanted["spec"]["ports"]
             return {**found, "metadata": metadata, "spec": {**found["spec"], "ports": ports}}
 
@@ -74,6 +85,23 @@ class ExposedServices:
 
     def _path(self, attempt: StageRun) -> str:
         return paths.service(self._namespace, name_of(attempt))
+
+
+def _owners(service: Found, owner: Found) -> list[Found]:
+    """Return the Service's owners with this Deployment in the place of an earlier one; a Service
+    without owners, of an earlier release, belongs to itself."""
+    kept = service["metadata"].get("ownerReferences") or []
+    return [owner if each["kind"] == "Deployment" else each for each in kept]
+
+
+def owner_reference(deployment: Found) -> Found:
+    """Return the owner reference by which an object goes when the Deployment goes."""
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "name": deployment["metadata"]["name"],
+        "uid": deployment["metadata"]["uid"],
+    }
 
 
 def _user_of(service: Found) -> str:

@@ -15,6 +15,7 @@ from bodywork.cluster.trouble_rows import Wait
 from bodywork.cluster.troubles import BRIEFLY_SECONDS
 from bodywork.cluster.verdicts import (
     condition,
+    has_ended,
     is_being_deleted,
     is_over,
     is_owned_by,
@@ -27,7 +28,7 @@ from bodywork.cluster.verdicts import (
     waiting,
 )
 from bodywork.cluster.views import RunView
-from bodywork.cluster.writes import converge, look, merge
+from bodywork.cluster.writes import CONFLICTS, converge, is_merged, look, merge
 from bodywork.errors import EngineError
 from bodywork.model.names import RunName, job_name
 from bodywork.model.run import Observation, Phase, StageRun
@@ -280,17 +281,38 @@ class Jobs:
 
     def _limit(self, attempt: StageRun, pod: Found, seconds: int) -> None:
         """Let the kubelet end the pod that many seconds after its start."""
-        metadata, change = pod["metadata"], {"spec": {"activeDeadlineSeconds": seconds}}
-        path = paths.pod(attempt.namespace, metadata["name"])
-        merge(self._client, path, str(metadata["uid"]), change)
+        view, metadata = self._view(attempt.run), pod["metadata"]
+        path, uid = paths.pod(attempt.namespace, metadata["name"]), str(metadata["uid"])
+        change = {"spec": {"activeDeadlineSeconds": seconds}}
+        for _ in range(CONFLICTS):
+            version = str(metadata["resourceVersion"])
+            if merge(self._client, path, uid, change, version=version) is not None:
+                return
+            again = view.pod_again(uid)
+            if again is None or has_ended(again) or is_merged(again, change):
+                return
+            metadata = again["metadata"]
+            self._client.require_ownership()
 
     def _patch(self, attempt: StageRun, job: Found, change: Found) -> None:
+        """Change the Job that was read, or what has become of it; one that has ended stays as it
+        is, and so does one that another controller of the run has been told to."""
         view, uid = self._view(attempt.run), str(job["metadata"]["uid"])
-        changed = merge(self._client, _path(attempt), uid, change)
-        if changed is None:
-            view.forget_job(uid)  # it was deleted meanwhile
-        else:
-            view.learn_job(changed)
+        for _ in range(CONFLICTS):
+            if is_over(job) or is_merged(job, change):
+                return
+            version = str(job["metadata"]["resourceVersion"])
+            changed = merge(self._client, _path(attempt), uid, change, version=version)
+            if changed is not None:
+                view.learn_job(changed)
+                return
+            found = look(self._client, _path(attempt))
+            if found is None or found["metadata"]["uid"] != uid:
+                view.forget_job(uid)  # it was deleted meanwhile
+                return
+            view.learn_job(job := found)
+            self._client.require_ownership()
+        raise EngineError(f"the Job {job['metadata']['name']} changes all the time")
 
 
 def _verdict(job: Found) -> str:

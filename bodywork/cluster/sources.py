@@ -7,11 +7,15 @@ them go with the run's record, except that a service keeps the snapshot which it
 
 Names hold what they are of (an index its commit, a chunk its snapshot's digest), so whoever
 publishes late, or for the second time, can neither replace nor mix what others have published.
+A run that ends keeps the index, marked as released, or creates one: its name stays taken, so that a
+controller that was overtaken cannot publish the source after the run's end.
 """
 
 import base64
 import json
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
+from types import MappingProxyType
 from typing import Any
 
 from bodywork.cluster import labels, paths
@@ -19,7 +23,7 @@ from bodywork.cluster.client import Client
 from bodywork.cluster.manifests import StageSource
 from bodywork.cluster.verdicts import is_owned_by
 from bodywork.cluster.writes import change, converge, discard, discard_unchanged, look
-from bodywork.errors import NotFound, SourceLost
+from bodywork.errors import EngineError, NotFound, SourceLost
 from bodywork.model.names import Namespace, RunName
 from bodywork.model.run import Checkout
 from bodywork.snapshot import Snapshot, chunk_name, pack
@@ -28,6 +32,8 @@ Found = dict[str, Any]
 SOURCE = "source"
 DIGITS = 12
 """How many digits of a commit or digest stand in a name: enough for the few of one run."""
+_NONE: Mapping[str, str] = MappingProxyType({})
+_RELEASED: Mapping[str, str] = MappingProxyType({labels.RELEASED: "the run has ended"})
 _OURS = f"{labels.KIND}={SOURCE},{labels.MANAGED_BY}={labels.BODYWORK}"
 
 
@@ -48,7 +54,11 @@ class Sources:
         """What each run's stages start from; of the one commit that is on record."""
 
     def publish(self, run: RunName, checkout: Checkout) -> None:
-        """Make the checkout available to the run's stages; twice is fine."""
+        """Make the checkout available to the run's stages; twice is fine.
+
+        Raises:
+            EngineError: the run was released meanwhile, by the controller that ends it.
+        """
         digest, chunks = "", tuple[str, ...]()
         if checkout.local:
             snapshot = pack(checkout.folder)
@@ -64,6 +74,9 @@ class Sources:
             "chunks": json.dumps(source.chunks),
         }
         index = self._create(run, _index_name(run, source.commit), {"data": told})
+        if _is_released(index):
+            self.release(run)  # the parts that were just sent
+            raise EngineError(f"run {run} only has to end: its source was released")
         self._known[run] = _source_in(index)  # where another was faster, what that one says
 
     def of(self, run: RunName, commit: str = "") -> StageSource:
@@ -83,6 +96,8 @@ class Sources:
             if index is None:
                 continue
             labels.require_ours(index, {labels.RUN: run, labels.KIND: SOURCE})
+            if _is_released(index):
+                continue
             if (found := _source_in(index)).commit == commit:
                 return found
         raise SourceLost(f"the source of run {run} is gone")
@@ -105,11 +120,40 @@ class Sources:
                 self._known.pop(run, None)
                 raise SourceLost(f"a part of the source of run {run} is gone") from None
 
-    def release(self, run: RunName) -> None:
-        """Drop the run's source, except what a service starts from."""
-        for each in sorted(self._removable(run), key=lambda each: "data" not in each):
-            self._delete(each)  # the index first
+    def release(self, run: RunName, commit: str = "") -> None:
+        """Drop the run's source, except what a service starts from; nothing is published any more.
+
+        Args:
+            commit: the one on record, whose name is taken also where nothing was published.
+        """
+        held = _index_name(run, commit)
+        is_held = not commit
+        for each in sorted(self._removable(run), key=_is_part):  # the index first
+            if _is_part(each):
+                self._delete(each)
+            else:
+                self._mark_released(each)
+                is_held |= each["metadata"]["name"] == held
+        if not is_held:
+            self._mark_released(self._create(run, held, {"data": {}}, _RELEASED))
         self._known.pop(run, None)
+
+    def forget(self, run: RunName) -> None:
+        """Drop the run's source with its name: the run's record goes, too."""
+        for each in sorted(self._removable(run), key=_is_part):
+            self._delete(each)
+        self._known.pop(run, None)
+
+    def _mark_released(self, index: Found) -> None:
+        def decide(found: Found) -> Found | None:
+            if _is_released(found):
+                return None
+            noted = {**(found["metadata"].get("annotations") or {}), **_RELEASED}
+            return {**found, "metadata": {**found["metadata"], "annotations": noted}}
+
+        place, name = paths.config_maps(self._namespace), index["metadata"]["name"]
+        with suppress(NotFound):  # the run was pruned meanwhile
+            change(self._client, place, name, decide, index)
 
     def _removable(self, run: RunName) -> list[Found]:
         """Return the run's objects; those of an earlier run of its name are not among them."""
@@ -144,7 +188,9 @@ class Sources:
             names.append(name)
         return tuple(names)
 
-    def _create(self, run: RunName, name: str, content: Found) -> Found:
+    def _create(
+        self, run: RunName, name: str, content: Found, annotations: Mapping[str, str] = _NONE
+    ) -> Found:
         body = {
             "apiVersion": "v1",
             "kind": "ConfigMap",
@@ -156,6 +202,7 @@ class Sources:
                     labels.KIND: SOURCE,
                     labels.RUN: run,
                 },
+                "annotations": dict(annotations),
                 "ownerReferences": [self._owner_of(run)],
             },
             "immutable": True,
@@ -182,6 +229,15 @@ class Sources:
 
 def _index_name(run: RunName, content: str) -> str:
     return f"{run}-{SOURCE}-{content[:DIGITS]}"
+
+
+def _is_part(found: Found) -> bool:
+    """Say whether a ConfigMap is a part of a snapshot, and not an index."""
+    return "binaryData" in found
+
+
+def _is_released(index: Found) -> bool:
+    return bool(labels.annotation(index, labels.RELEASED))
 
 
 def _source_in(index: Found) -> StageSource:

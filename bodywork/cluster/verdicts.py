@@ -74,6 +74,11 @@ def is_over(job: Found) -> bool:
     return condition(job, "Complete") is not None or condition(job, "Failed") is not None
 
 
+def has_ended(pod: Found) -> bool:
+    """Say whether nothing of a pod runs any more, or ever will."""
+    return pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
+
+
 def condition(found: Found, kind: str) -> Found | None:
     """Return the object's condition of that type, if it is true."""
     for each in found.get("status", {}).get("conditions") or ():

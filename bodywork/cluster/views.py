@@ -78,6 +78,11 @@ class RunView:
         """Return the run's pods, of Jobs and services."""
         return self._pods.objects()
 
+    def pod_again(self, uid: str) -> Found | None:
+        """Return the pod as it is now; None where it is gone."""
+        self._pods.relist()
+        return next((pod for pod in self.pods() if pod["metadata"]["uid"] == uid), None)
+
     def refusals(self, uid: str) -> list[str]:
         """Return why the pods of the object with this uid were refused, the newest last.
 

@@ -19,6 +19,8 @@ from bodywork.cluster.verdicts import is_being_deleted
 from bodywork.errors import BodyworkError, NotFound
 
 Found = dict[str, Any]
+CONFLICTS = 10
+"""How often a change is decided anew, because the object was changed meanwhile."""
 Decide = Callable[[Found | None], Found | None]
 """Takes the newest object (None: there is none), returns the object to write (None: nothing)."""
 
@@ -104,6 +106,15 @@ def merge(client: Client, path: str, uid: str, body: Found, *, version: str = ""
         return client.patch(path, {**body, "metadata": metadata})
     except (NotFound, Conflict):
         return None
+
+
+def is_merged(found: Found, patch: Found) -> bool:
+    """Say whether an object is already as a merge patch wants it."""
+    return all(
+        is_merged(found.get(key) or {}, value) if isinstance(value, dict)
+        else found.get(key) == value
+        for key, value in patch.items()
+    )  # fmt: skip
 
 
 def discard(client: Client, path: str, uid: str) -> None:

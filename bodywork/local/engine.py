@@ -87,7 +87,7 @@ class LocalEngine:
                 raise
 
     @translated
-    def release(self, run: RunName) -> None:
+    def release(self, run: RunName, commit: str = "") -> None:
         """Drop the run's source and the work trees of its batch stages."""
         with self._guard(run):
             for source in self._folders.sources(run):

@@ -255,7 +255,7 @@ def _end(
     on late, removes nothing that its successor needs.
     """
     stopped = attempts.stop(context, progress, progress.stages)  # the failure stage's, cancelled
-    release = partial(context.engine.release, progress.run)
+    release = partial(context.engine.release, progress.run, progress.commit)
     attempt_call("the run's source could not be removed", release, None)
     return Advance(trigger, render_progress(stopped), (*events, *attempt_events(progress, stopped)))
 

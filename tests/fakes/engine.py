@@ -83,7 +83,7 @@ class FakeEngine:
         self.world.sources.add(run)
         self.world.published.append(run)
 
-    def release(self, run: RunName) -> None:
+    def release(self, run: RunName, commit: str = "") -> None:
         self.world.sources.discard(run)
         self.world.released.append(run)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from bodywork.cluster import labels
 from bodywork.cluster.manifests import CONTAINER, STEADY_SECONDS
 from tests.servers.kubernetes_objects import Object, Refusal
-from tests.simulation.server import DEPLOYMENTS, EVENTS, JOBS, PODS, SETS, Server
+from tests.simulation.server import DEPLOYMENTS, EVENTS, JOBS, PODS, SETS, Server, Write
 
 Step = Callable[[], None]
 REVISION = "deployment.kubernetes.io/revision"
@@ -45,7 +45,12 @@ class Cluster:
         self._time = server.time
         self._due: dict[tuple[str, str], float] = {}
         self._had_pods: set[str] = set()
-        self._began: dict[str, float] = {}
+        self._digests: dict[str, str] = {}
+        self._sorted: dict[str, list[Object]] = {}
+        self._sorted_at = -1
+        self._uids: set[str] = set()
+        self._may_hold_garbage = False
+        server.listeners.append(self._notice)
 
     def work(self) -> None:
         """Go on for ever."""
@@ -65,8 +70,12 @@ class Cluster:
 
     def all(self, collection: str) -> list[Object]:
         """Return the objects of a collection, not copied: for reading only."""
-        kept = self.server.kept
-        return [kept[key] for key in sorted(kept) if key[0] == collection]
+        if self._sorted_at != len(self.server.audit):
+            self._sorted_at = len(self.server.audit)
+            self._sorted = {}
+            for key, found in sorted(self.server.kept.items()):
+                self._sorted.setdefault(key[0], []).append(found)
+        return self._sorted.get(collection, [])
 
     # -- time -------------------------------------------------------------------------------------
 
@@ -103,11 +112,26 @@ class Cluster:
 
     def _garbage(self) -> Iterator[Step]:
         """Delete what has owners, all of which are gone."""
-        uids = {_uid(found) for found in self.server.kept.values()}
+        if not self._may_hold_garbage:
+            return
+        self._may_hold_garbage = False
         for (collection, name), found in list(self.server.kept.items()):
-            owners = found["metadata"].get("ownerReferences") or ()
-            if owners and all(owner["uid"] not in uids for owner in owners):
+            if self._is_garbage(found):
+                self._may_hold_garbage = True
                 yield lambda c=collection, n=name: self.server.delete(c, n, {}) and None  # type: ignore[misc]
+
+    def _notice(self, write: Write) -> None:
+        """Remember which objects there are, and whether one may have lost its owners."""
+        if write.event == "DELETED":
+            self._uids.discard(_uid(write.found))
+            self._may_hold_garbage = True
+        else:
+            self._uids.add(_uid(write.found))
+            self._may_hold_garbage |= self._is_garbage(write.found)
+
+    def _is_garbage(self, found: Object) -> bool:
+        owners = found["metadata"].get("ownerReferences") or ()
+        return bool(owners) and all(owner["uid"] not in self._uids for owner in owners)
 
     # -- pods -------------------------------------------------------------------------------------
 
@@ -237,8 +261,7 @@ class Cluster:
     def _deployment(
         self, deployment: Object, sets: list[Object], owned: dict[str, list[Object]]
     ) -> Iterator[Step]:
-        template = deployment["spec"]["template"]
-        digest = hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()[:8]
+        digest = self._digest(deployment)
         current = next((each for each in sets if each["metadata"]["labels"][HASH] == digest), None)
         top = max((revision_of(each) for each in sets), default=0)
         if not deployment["spec"].get("paused"):
@@ -252,6 +275,14 @@ class Cluster:
             yield from self._scale(deployment, current, sets, pods)
         if (status := self._status(deployment, current, pods)) != deployment.get("status"):
             yield lambda: self.server.set_status(DEPLOYMENTS, _name(deployment), status)
+
+    def _digest(self, deployment: Object) -> str:
+        """Return the hash of the template; a Deployment of one generation has one template."""
+        key = f"{_uid(deployment)}/{deployment['metadata'].get('generation', 1)}"
+        if key not in self._digests:
+            text = json.dumps(deployment["spec"]["template"], sort_keys=True)
+            self._digests[key] = hashlib.sha256(text.encode()).hexdigest()[:8]
+        return self._digests[key]
 
     def _scale(
         self, deployment: Object, current: Object, sets: list[Object], pods: dict[str, list[Object]]

@@ -12,7 +12,7 @@ from bodywork.model.names import RunName
 from bodywork.workflow import lifecycle
 from bodywork.workflow.progress import Request
 from statemachine.checkpoint import Checkpoint
-from statemachine.codec import decode
+from statemachine.codec import recall
 from statemachine.errors import StateMachineError
 from statemachine.ownership import Holder
 from statemachine.stores.configmap import CHECKPOINT
@@ -36,8 +36,8 @@ Task = Callable[[Desk, str, Process], str]
 
 @lru_cache(maxsize=500)
 def checkpoint_in(text: str) -> Checkpoint:
-    """Return the checkpoint that a ConfigMap holds; reading one takes longer than a request."""
-    return decode(text.encode()).checkpoint
+    """Return the checkpoint that a ConfigMap holds; what is written last is judged by the gates."""
+    return recall(text.encode()).checkpoint
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ class Write:
 
     Attributes:
         event: ADDED, MODIFIED or DELETED.
+        since: how many writes there had been when its sender last asked anything before this: what
+            came later, the sender could not have heard of.
     """
 
     number: int
@@ -38,6 +40,7 @@ class Write:
     collection: str
     event: str
     found: Object
+    since: int
 
     @property
     def name(self) -> str:
@@ -54,6 +57,7 @@ class Server(Objects):
         self.audit: list[Write] = []
         self.told: list[str] = []
         self.full: frozenset[str] = frozenset()
+        self.since = 0
         self.listeners: list[Callable[[Write], None]] = []
         self._waiting: dict[str, list[tuple[dict[str, str], Actor]]] = {}
         self._uids = 0
@@ -69,8 +73,9 @@ class Server(Objects):
         """Return a time so many seconds ago as Kubernetes writes it."""
         return (BIRTH + timedelta(seconds=self.time.now - ago)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
-    def answer(self, asked: Request) -> tuple[int, Object]:
-        """Answer a request of a client."""
+    def answer(self, asked: Request, since: int) -> tuple[int, Object]:
+        """Answer a request of a client; `since` as of `Write`."""
+        self.since = since
         try:
             if asked.method == "POST" and asked.path in self.full:
                 raise Refusal(403, "Forbidden", f'"{asked.path}" is forbidden: {QUOTA}')
@@ -121,7 +126,8 @@ class Server(Objects):
         super()._note(collection, event, found)
         kept = self.history[-1][2]["object"]
         by = self.time.current.process.name
-        write = Write(len(self.audit), self.time.now, by, collection, event, kept)
+        number, now = len(self.audit), self.time.now
+        write = Write(number, now, by, collection, event, kept, self.since)
         self.audit.append(write)
         for listener in self.listeners:
             listener(write)

@@ -1,30 +1,14 @@
 """Many seeds, each a history: no rule is broken in any, and every class of faults has come."""
 
-import logging
 import subprocess
 import sys
-from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 
 from tests.simulation.acts import ACTS
 from tests.simulation.faults import Fault
-from tests.simulation.history import History, Outcome
-from tests.simulation.invariants import violations
-from tests.simulation.sets import NOT_YET_HELD, PLANNED, SETS, Planned
-
-
-@pytest.fixture(autouse=True)
-def _silent() -> Iterator[None]:
-    """Keep nothing of what controllers log: a failing history is printed by its own command."""
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
-
-
-def replay(name: str, seed: int) -> str:
-    return f"python -m tests.simulation --set {name} --seed {seed} --histories 1 -v"
+from tests.simulation.many import go_through
+from tests.simulation.sets import ENOUGH, PLANNED, REGRESSIONS, SETS, Planned, Regression, expected
 
 
 def test_the_same_seed_gives_the_same_history_in_another_process() -> None:
@@ -42,26 +26,19 @@ def test_the_same_seed_gives_the_same_history_in_another_process() -> None:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("planned", PLANNED, ids=str)
 def test_histories_keep_the_rules(planned: Planned) -> None:
-    fired: Counter[Fault] = Counter()
-    acted: Counter[str] = Counter()
-    broken: list[str] = []
-    for seed in planned.seeds:
-        outcome = History(seed, SETS[planned.name]).happen()
-        fired += outcome.fired
-        acted += outcome.acted
-        broken += judged(planned, seed, outcome)
-    assert not broken, "\n".join(broken)
-    if planned.name == "all":
-        assert fired.keys() >= frozenset(Fault), "some never came"
-        assert (+acted).keys() >= ACTS, "some never came"
+    tally = go_through(planned.name, planned.seeds)
+    assert not tally.broken, "\n".join(tally.broken)
+    if planned.count >= ENOUGH:
+        assert (+tally.came).keys() >= expected(planned.name), "some never came"
 
 
-def judged(planned: Planned, seed: int, outcome: Outcome) -> list[str]:
-    excused = NOT_YET_HELD[planned.name]
-    found = [each for each in violations(outcome) if each.partition(":")[0] not in excused]
-    return [f"{each}\n    {replay(planned.name, seed)}" for each in found]
+@pytest.mark.parametrize("regression", REGRESSIONS, ids=str)
+def test_what_was_mended_stays_mended(regression: Regression) -> None:
+    tally = go_through(regression.name, [regression.seed])
+    assert not tally.broken, "\n".join([regression.fault, *tally.broken])
 
 
 def test_every_act_and_fault_is_drawn_by_some_set() -> None:
     assert SETS["all"].faults == frozenset(Fault)
     assert SETS["all"].acts == ACTS
+    assert sum(planned.count for planned in PLANNED) >= 2000

@@ -3,16 +3,15 @@
 import json
 from bisect import bisect_right
 from collections.abc import Iterator
-from typing import Any
 
 from urllib3.exceptions import NewConnectionError, ProtocolError, ReadTimeoutError
 
 from bodywork.cluster.errors import Unavailable, translate_reply, translate_transport
 from bodywork.cluster.transport import Question
 from tests.servers.kubernetes_answers import Request, failure, selected, split_path
-from tests.servers.kubernetes_objects import Object, bears
+from tests.servers.kubernetes_objects import Object, bears, copied
 from tests.simulation.faults import Fault, Faults
-from tests.simulation.scheduler import Killed, Process, SimulatedTime
+from tests.simulation.scheduler import Actor, Killed, Process, SimulatedTime
 from tests.simulation.server import Server
 
 ADDRESS = "https://cluster.example"
@@ -39,6 +38,7 @@ class Wire:
         self._server = server
         self._faults = faults
         self._process = process
+        self._asked: dict[Actor, int] = {}
 
     def close(self) -> None:
         """Nothing is open."""
@@ -58,17 +58,21 @@ class Wire:
         fault = self._faults.draw(asked.method, is_list=is_list, is_watch=False)
         told = f" <- {fault.name}" if fault else ""
         self._server.say(f"{asked.method} {asked.path.split('/shop')[-1]}{_new(asked)}{told}")
-        if fault is not None:
-            self._before(fault, asked)
-        status, found = self._server.answer(asked)
+        since = self._asked.get(self._time.current, 0)
+        try:
+            if fault is not None:
+                self._before(fault, asked, since)
+        finally:
+            self._asked[self._time.current] = len(self._server.audit)
+        status, found = self._server.answer(asked, since)
         if fault is not None:
             self._afterwards(fault)
         self._time.pass_on()
-        raw = json.dumps(found)
         if status >= 300:
             self._server.say(f"    {status} {found['message'][:90]}")
-            raise translate_reply(f"{asked.method} {asked.path}", status, raw.encode(), ADDRESS)
-        return dict(json.loads(raw))
+            raw = json.dumps(found).encode()
+            raise translate_reply(f"{asked.method} {asked.path}", status, raw, ADDRESS)
+        return found  # a copy already
 
     def lines(self, question: Question) -> Iterator[bytes]:
         """Watch."""
@@ -109,7 +113,7 @@ class Wire:
             else:
                 server.wait_for_change(asked.path, chosen, left)
 
-    def _before(self, fault: Fault, asked: Request) -> None:
+    def _before(self, fault: Fault, asked: Request, since: int) -> None:
         """Do what a fault does instead of the request, or before it."""
         match fault:
             case Fault.KILLED_BEFORE:
@@ -121,7 +125,7 @@ class Wire:
             case Fault.HANG_BEFORE:
                 raise self._timed_out()
             case Fault.LATE:
-                self._deliver_later(asked)
+                self._deliver_later(asked, since)
                 raise self._timed_out()
             case Fault.ERROR_BEFORE:
                 raise self._error(self._time.random.choice(CODES))
@@ -185,20 +189,20 @@ class Wire:
     def _error(self, status: int) -> Exception:
         return _reply("", status, "InternalError", "it was not to be")
 
-    def _deliver_later(self, asked: Request) -> None:
+    def _deliver_later(self, asked: Request, since: int) -> None:
         """Let the request arrive after its sender has stopped to wait for the answer."""
         later = READ_SECONDS + self._time.random.uniform(0, LATEST_SECONDS)
 
         def deliver() -> None:
             self._time.sleep(later)
             self._server.say(f"late: {asked.method} {asked.path}")
-            self._server.answer(asked)
+            self._server.answer(asked, since)
 
         self._time.actor(Process(f"late/{self._process.name}"), "request", deliver).start()
 
 
 def _request(question: Question) -> Request:
-    body: dict[str, Any] = json.loads(json.dumps(question.body)) if question.body else {}
+    body = copied(question.body) if question.body else {}
     return Request(question.method, question.path, dict(question.query), {}, body)
 
 

@@ -49,6 +49,7 @@ class Direct:
         self.between: Callable[[], None] = nothing
         self.before_list: Callable[[], None] = nothing
         self.sent: list[str] = []
+        self.require_ownership: Callable[[], None] = nothing
 
     def get(self, path: str) -> Found:
         return self._do(self.objects.get, *_split(path))

@@ -3,13 +3,14 @@
 import base64
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bodywork.cluster.client import Client
 from bodywork.cluster.manifests import StageSource
 from bodywork.cluster.sources import Sources
-from bodywork.errors import SourceLost
+from bodywork.errors import EngineError, SourceLost
 from bodywork.model.names import Namespace, RunName
 from bodywork.model.run import Checkout
 from bodywork.stage import UnpackedSource
@@ -49,6 +50,10 @@ class Desk:
 
     def names(self) -> list[str]:
         return sorted(each["metadata"]["name"] for each in self.server.objects.list(MAPS, {})[0])
+
+    def state(self) -> list[tuple[str, Any]]:
+        found = self.server.objects.list(MAPS, {})[0]
+        return sorted((each["metadata"]["name"], each["metadata"]) for each in found)
 
     def unpacked(self, source: StageSource, commit: str) -> str:
         """Return the script as a stage's pod finds it."""
@@ -122,4 +127,23 @@ def test_a_late_release_takes_nothing_from_a_later_run_of_the_same_name(
     late.release(RUN)
     assert desk.names() == before
     later.release(RUN)
+    assert desk.names() == [f"run-1-source-{OLD[:12]}"]
+    later.forget(RUN)
     assert desk.names() == []
+
+
+@pytest.mark.parametrize("local", [False, True])
+@pytest.mark.parametrize("published", [False, True])
+def test_nothing_is_published_after_the_release(desk: Desk, local: bool, published: bool) -> None:
+    late, ender = desk.sources(), desk.sources()
+    if published:
+        desk.sources().publish(RUN, desk.checkout(OLD, local=local))
+    ender.release(RUN, OLD)
+    ender.release(RUN, OLD)
+    before = desk.state()
+    assert [name for name, _ in before] == [f"run-1-source-{OLD[:12]}"]
+    with pytest.raises(EngineError, match="only has to end"):
+        late.publish(RUN, desk.checkout(OLD, local=local))
+    assert desk.state() == before
+    with pytest.raises(SourceLost):
+        late.of(RUN, OLD)
