@@ -10,6 +10,7 @@
     ├── NotFound                a namespace, secret or service that is not there (2)
     ├── EngineError             the engine refuses: port taken, foreign object   (1)
     │   ├── SourceLost          the engine no longer has the run's source: publish it again
+    │   ├── OtherRepository     the service belongs to another repository
     │   └── SecretExists        there is a secret of that name
     ├── EngineUnavailable       the engine cannot be reached                     (5)
     └── Unsupported             this engine cannot do that, and which one can    (2)
@@ -109,6 +110,10 @@ class SourceLost(EngineError):
 
 class NotClaimed(EngineError):
     """The run that wants to change a service does not have the claim on it (any more)."""
+
+
+class OtherRepository(EngineError):
+    """The service that a run wants to deploy belongs to another repository."""
 
 
 class EngineUnavailable(BodyworkError):

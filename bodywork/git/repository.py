@@ -15,15 +15,14 @@ from typing import Literal, TypeAlias
 
 from bodywork.errors import SourceError
 from bodywork.model.redaction import MASK, redact_address
+from bodywork.model.repository import SCHEME, SCP, is_path
 
 Kind: TypeAlias = Literal["https", "ssh", "file"]
 
 # Patterns are texts: `re` compiles (and keeps) those that are needed, which costs at import else.
 _FORMS = "give https://…, ssh://…, git@host:path, file:///… or the path of a folder"
 _CONTROL = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"
-_SCHEME = r"(?s)([A-Za-z][A-Za-z0-9+.-]*)://(.*)\Z"
 _AUTHORITY = r"(?:([^/]*)@)?(\[[0-9A-Fa-f:.%]+\]|[^/@:\[\]]*)(?::([0-9]*))?(/.*)?\Z"
-_SCP = r"(?:([^@:/]+)@)?(\[[0-9A-Fa-f:.]+\]|[^:/@\[\]]+):(?!/?:)(.+)\Z"
 _HOST = r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?\Z"
 _USER = r"[A-Za-z0-9_.][A-Za-z0-9_.+-]*\Z"
 _HALF_SCHEME = r"(?i)(https?|ssh|file|git|ftps?):"
@@ -77,24 +76,20 @@ def parse_repository(text: str) -> Repository:
             f"the Git repository {shown!r} begins with '-'",
             hint="git would read it as an option; for a folder of that name, put ./ in front",
         )
-    if match := re.match(_SCHEME, text):
+    if match := re.match(SCHEME, text):
         return _parse_url(match[1].lower(), match[2], shown)
-    if _is_path(text):
+    if is_path(text):
         return _from_path(os.path.expanduser(text))
     if re.match(_HALF_SCHEME, text) and "::" not in text:
         raise SourceError(f"the Git repository {shown!r} is no complete URL", hint=_FORMS)
     if "::" in text and not text.startswith("["):
         raise SourceError(f"the Git repository {shown!r} names a remote helper", hint=_FORMS)
-    if match := re.match(_SCP, text):
+    if match := re.match(SCP, text):
         _check_ssh(match[1] or "", match[2], shown)
         _check_path(match[3], shown)
         _check_at(match[3], shown)
         return Repository("ssh", text, text, host=match[2].strip("[]"))
     return _from_path(text)
-
-
-def _is_path(text: str) -> bool:
-    return text.startswith(("/", "./", "../", "~")) or text in {".", ".."}
 
 
 def _parse_url(scheme: str, rest: str, shown: str) -> Repository:
