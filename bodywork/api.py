@@ -10,6 +10,7 @@ from typing import TypeVar
 from bodywork.cli import wiring
 from bodywork.cli.heads import log_kept_commit
 from bodywork.model.names import RunName
+from bodywork.model.repository import identify_repository
 from bodywork.model.run import LogLine, StageRun
 from bodywork.model.stage import Stage
 from bodywork.model.workflow import Workflow as Project
@@ -86,11 +87,12 @@ class Workflow:
 
         return register
 
-    def run(self, *, commit: str = "") -> RunStatus:
+    def run(self, *, commit: str = "", adopt: bool = False) -> RunStatus:
         """Run the workflow to its end; the status says how it went.
 
         Args:
             commit: exactly this commit, wherever the branch points.
+            adopt: take over services of the project that another repository has deployed.
 
         Raises:
             Interrupted: a signal handler of the program asked for it; the run can be resumed.
@@ -98,7 +100,13 @@ class Workflow:
             BodyworkError: the run could not be put on record.
         """
         self._make_ready()
-        request = Request(self._place.namespace, self._shown, self._branch or commit, commit=commit)
+        request = Request(
+            self._place.namespace,
+            self._shown,
+            self._branch or commit,
+            commit=commit,
+            adopt=adopt,
+        )
         return self._control(request, None)
 
     def resume(
@@ -108,6 +116,7 @@ class Workflow:
         branch: str = "",
         commit: str = "",
         from_stage: str = "",
+        adopt: bool = False,
         take_over: bool = False,
     ) -> RunStatus:
         """Go on with an unfinished or failed run, to its end.
@@ -116,6 +125,7 @@ class Workflow:
             run: which one; by default the newest of this repository and branch.
             branch, commit: go on with other code.
             from_stage: run this stage and all after it again.
+            adopt: as for `run`; what the run was allowed before, it still is.
             take_over: do not wait to see whether its controller is alive.
 
         Raises:
@@ -128,9 +138,13 @@ class Workflow:
         before = parse_progress(chosen.data)
         if not branch and commit in ("", before.commit):
             log_kept_commit(before)
-        if not needs_new_record(chosen, reference=branch, commit=commit, stage=from_stage):
+        if not needs_new_record(
+            chosen, reference=branch, commit=commit, stage=from_stage, adopt=adopt
+        ):
             return self._control(None, RunName(chosen.id), take_over=take_over)
-        request = continue_request(before, reference=branch, commit=commit, from_stage=from_stage)
+        request = continue_request(
+            before, reference=branch, commit=commit, from_stage=from_stage, adopt=adopt
+        )
         unfinished = None if chosen.state in lifecycle.TERMINAL else RunName(chosen.id)
         return self._control(request, None, ends=unfinished)
 
@@ -142,9 +156,9 @@ class Workflow:
         """
         if run:
             return wiring.status_of(self._place, run)
-        mine = (self._shown, self._branch)
+        mine = (identify_repository(self._shown), self._branch)
         for each in wiring.list_statuses(self._place):
-            if (each.repository, each.reference) == mine:
+            if (identify_repository(each.repository), each.reference) == mine:
                 return each
         return wiring.status_of(
             self._place, select_run([], repository=self._shown, reference=self._branch).id

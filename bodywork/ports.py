@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Protocol, TypeAlias
 
 from bodywork.model.names import Namespace, ProjectName, RunName, StageName
+from bodywork.model.repository import Deployer
 from bodywork.model.run import (
     Checkout,
     Claim,
@@ -126,12 +127,28 @@ class Engine(Protocol):
         does not run."""
         ...
 
-    def claim_service(self, attempt: StageRun, image: str, is_over: IsOver) -> Claim | HeldBy:
+    def owner_of_service(self, project: ProjectName, stage: StageName, is_over: IsOver) -> str:
+        """Return the repository that a service belongs to, "" where none is known.
+
+        It is that of the unfinished run which has the claim on it, unless that has begun to roll
+        back; else that of the version which is deployed.
+        """
+        ...
+
+    def claim_service(
+        self, attempt: StageRun, image: str, deployer: Deployer, is_over: IsOver
+    ) -> Claim | HeldBy:
         """Take the claim on the attempt's service for its run, or say which run has it.
 
         At most one unfinished run has it; a claim is void as soon as its run has ended. Twice is
         fine. `is_over` is asked between the read and the write that it decides, of the holder and
         of the attempt's own run: a controller that was overtaken before the write takes nothing.
+
+        The claim says of which repository it is, and so does each version that is deployed under
+        it: what a roll-back restores is its earlier repository's again.
+
+        Raises:
+            OtherRepository: as `check_owner` says; nothing was changed.
         """
         ...
 

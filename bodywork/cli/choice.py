@@ -17,6 +17,7 @@ from bodywork.workflow.progress import Progress, Request
 from bodywork.workflow.record import parse_progress
 from bodywork.workflow.resume import (
     continue_request,
+    is_of_repository,
     last_run,
     may_retry,
     needs_new_record,
@@ -42,6 +43,7 @@ class Order:
     from_stage: str = ""
     dry_run: bool = False
     take_over: bool = False
+    adopt: bool = False
     hook: tuple[str, ...] = ()
     history: int = 10
     form: str = "table"
@@ -155,11 +157,13 @@ def choose(place: Place, order: Order) -> Choice:
     if commit and progress.commit.startswith(commit.lower()):
         commit = progress.commit
     asked = {"reference": order.branch, "commit": commit}
-    if not needs_new_record(earlier, stage=order.from_stage, **asked):
+    if not needs_new_record(earlier, stage=order.from_stage, adopt=order.adopt, **asked):
         return Choice(earlier, None)
     if earlier.state == lifecycle.SUCCEEDED and not (order.from_stage or any(asked.values())):
         return Choice(earlier, None, finished=True)
-    request = continue_request(progress, from_stage=order.from_stage, hooks=order.hook, **asked)
+    request = continue_request(
+        progress, from_stage=order.from_stage, hooks=order.hook, adopt=order.adopt, **asked
+    )
     return Choice(earlier, request)
 
 
@@ -172,19 +176,29 @@ def _choose_named(place: Place, order: Order) -> Choice:
     number = max(number for number, name in enumerate(names) if name in known)
     last = load_run(place, names[number])
     progress = parse_progress(last.data)
-    of = (progress.request.repository, progress.request.reference)
-    if of != (redact_address(order.git_repo_url), order.git_repo_branch):
+    request = progress.request
+    same = is_of_repository(request, redact_address(order.git_repo_url))
+    if not same or request.reference != order.git_repo_branch:
         raise UsageError(
-            f"run {last.id} is of {' '.join(of)}", hint="give the new run another name"
+            f"run {last.id} is of {request.repository} {request.reference}",
+            hint="give the new run another name",
         )
     if number < order.retries and may_retry(last):
-        return Choice(last, continue_request(progress), name=names[number + 1])
+        again = continue_request(progress, adopt=order.adopt)
+        return Choice(last, again, name=names[number + 1])
     return Choice(last, None)
 
 
 def _choose_new(place: Place, order: Order) -> Choice:
     shown = redact_address(order.git_repo_url)
-    request = Request(place.namespace, shown, order.git_repo_branch, order.commit, hooks=order.hook)
+    request = Request(
+        place.namespace,
+        shown,
+        order.git_repo_branch,
+        order.commit,
+        hooks=order.hook,
+        adopt=order.adopt,
+    )
     fresh = Choice(None, request, name=order.name)
     if not order.on_unfinished:
         return fresh
@@ -197,9 +211,16 @@ def _choose_new(place: Place, order: Order) -> Choice:
 
 
 def _find(place: Place, order: Order) -> Checkpoint:
-    if order.run:
-        return load_run(place, order.run)
     shown = redact_address(order.git_repo_url)
+    if order.run:
+        run = load_run(place, order.run)
+        of = parse_progress(run.data).request
+        if shown and not is_of_repository(of, shown):
+            raise UsageError(
+                f"run {run.id} is of {of.repository}, and goes on with that",
+                hint="leave GIT_REPO_URL out; or begin a run of the other repository",
+            )
+        return run
     found = list(checkpoints(place.store))
     try:
         return select_run(found, repository=shown, reference=order.git_repo_branch)
@@ -226,6 +247,7 @@ def _hint_to_begin(place: Place, order: Order, last: Checkpoint | None) -> str:
 
 def absolute(repository: str) -> str:
     """Return the path of a folder in its absolute form, so that it means the same everywhere."""
-    if "://" not in repository and os.path.isdir(repository):
-        return os.path.abspath(repository)
+    folder = os.path.expanduser(repository)
+    if "://" not in repository and os.path.isdir(folder):
+        return os.path.abspath(folder)
     return repository

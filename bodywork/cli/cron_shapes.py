@@ -124,6 +124,7 @@ def render_cronjob(found: CronJobStatus, form: str, now: datetime) -> str:
             "branch": cronjob.reference,
             "retries": str(cronjob.retries),
             "on unfinished": cronjob.on_unfinished,
+            "adopts": "services of another repository" if cronjob.adopt else "",
             "image": cronjob.image,
         }
     )

@@ -68,6 +68,12 @@ def _settings(*, needed: bool) -> "Callable[[options.F], options.F]":
             "it, or cancel it and begin a new one. Default: resume.",
         ),
         click.option(
+            "--adopt/--no-adopt",
+            "adopt",
+            default=None,
+            help="Whether its runs take over services that another repository has deployed.",
+        ),
+        click.option(
             "--suspend/--no-suspend", "suspended", default=None, help="Keep it, but do not tick."
         ),
         click.option(

@@ -17,6 +17,7 @@ from bodywork.model.run import short_commit
 from bodywork.model.stage import Service
 from bodywork.model.workflow import Workflow
 from bodywork.workflow import lifecycle
+from bodywork.workflow.claims import RunsOver, check_owners
 from bodywork.workflow.plan import Earlier, plan_stages
 from bodywork.workflow.progress import Progress, Request, StageProgress
 from bodywork.workflow.rollback import to_restore
@@ -197,6 +198,7 @@ def _anew(
         }
         before = Earlier(earlier, live)
     plan = plan_stages(workflow, before, request.from_stage)
+    check_owners(place.engine(), workflow, plan, request.deployer, RunsOver(place.store))
     intents = [
         Intent(step, name, plan[name].action, plan[name].why)
         for step, name in _placed(workflow)

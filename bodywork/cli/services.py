@@ -30,7 +30,8 @@ def display(engine: str, namespace: str, form: str) -> None:
     """Show the services of a namespace.
 
     SERVICE_URL is where stages reach a service; ADDRESS, on the local engine, where the programs
-    of this machine do: its browser, or curl.
+    of this machine do: its browser, or curl. REPOSITORY is what it was deployed from: no other
+    one may deploy it (`bodywork workflow --adopt` does).
     """
     from bodywork.cli.wiring import open_place
 
@@ -67,7 +68,8 @@ def _as_json(services: "Sequence[ServiceStatus]") -> str:
 
 
 def table(services: "Sequence[ServiceStatus]") -> str:
-    """Return the guide's table; ADDRESS is added where an engine has addresses."""
+    """Return the guide's table; ADDRESS is added where an engine has addresses, and REPOSITORY
+    where it is known what a service was deployed from."""
     from bodywork.cli.paper import screen_width
     from bodywork.cli.render import render_table
 
@@ -86,4 +88,7 @@ def table(services: "Sequence[ServiceStatus]") -> str:
     if any(each.address for each in services):
         headers.append("ADDRESS")
         rows = [[*row, each.address] for row, each in zip(rows, services, strict=True)]
+    if any(each.repository for each in services):
+        headers.append("REPOSITORY")
+        rows = [[*row, each.repository] for row, each in zip(rows, services, strict=True)]
     return render_table(headers, rows, screen_width())

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from bodywork.errors import ConfigError, EngineError, Problem, RunNotFound, UsageError
 from bodywork.model.names import Namespace, problem_with_label
-from bodywork.model.redaction import redact_address
+from bodywork.model.redaction import MASK, redact_address
+from bodywork.model.repository import identify_repository
 
 if TYPE_CHECKING:
     from bodywork.cluster.cronjobs import CronJobs
@@ -172,10 +173,16 @@ class ProjectSource:
         """See `bodywork.ports.Source.checkout`."""
         loading = threading.Thread(target=_load_reader, name="load reader", daemon=True)
         loading.start()
-        address = self._repository if repository == self._shown else repository
+        address = self._repository if self._is_ours(repository) else repository
         with self._inner.checkout(address, reference, commit, say=say) as checkout:
             loading.join()  # two threads must not import the same package by different ends
             yield checkout
+
+    def _is_ours(self, repository: str) -> bool:
+        """Say whether the address on record is that which was given, without its password."""
+        masked = MASK in repository and bool(self._repository)
+        same = identify_repository(repository) == identify_repository(self._shown)
+        return repository == self._shown or (masked and same)
 
 
 def _load_reader() -> None:

@@ -50,6 +50,11 @@ and resumable, 5 the engine cannot be reached."""
 @click.option("--dry-run", is_flag=True, help="Only print what each stage would do, and why.")
 @click.option("--take-over", is_flag=True, help="Do not ask whether another controller is at work.")
 @click.option(
+    "--adopt",
+    is_flag=True,
+    help="Take over services of the project that another repository has deployed: it has moved.",
+)
+@click.option(
     "--hook",
     multiple=True,
     metavar="MODULE:FUNCTION",

@@ -9,6 +9,7 @@ from bodywork.cluster.client import Client
 from bodywork.cluster.deployments import accepted_version
 from bodywork.cluster.errors import AlreadyExists
 from bodywork.cluster.namespaces import describe_enforcement, no_namespace, setup_namespace
+from bodywork.cluster.versions import repository_of
 from bodywork.errors import NotFound, SecretExists
 from bodywork.model.names import Namespace
 from bodywork.model.run import ServiceStatus
@@ -121,6 +122,7 @@ def _status(deployment: Found, ports: Mapping[str, int]) -> ServiceStatus:
         available_replicas=available,
         unavailable_replicas=status.get("unavailableReplicas", 0),
         version=accepted_version(deployment),
+        repository=repository_of(deployment["spec"]["template"]),
     )
 
 

@@ -12,12 +12,13 @@ from typing import Any
 from bodywork.cluster import labels, paths
 from bodywork.cluster.client import Client
 from bodywork.cluster.exposed_services import identity_of, name_of
-from bodywork.cluster.labels import annotation, claim_on, holder_of, is_reserved
+from bodywork.cluster.labels import annotation, claim_on, claimant_of, holder_of, is_reserved
 from bodywork.cluster.manifests import build_reservation
-from bodywork.cluster.versions import Versions, run_of, version_in
+from bodywork.cluster.versions import Versions, repository_of, run_of, version_in
 from bodywork.cluster.writes import CONFLICTS, converge, discard_unchanged, look_staying, merge
 from bodywork.errors import EngineError, NotClaimed
 from bodywork.model.names import RunName
+from bodywork.model.repository import Deployer, check_owner
 from bodywork.model.run import Claim, HeldBy, ServiceVersion, StageRun, Unresolved
 from bodywork.ports import IsOver
 
@@ -32,25 +33,40 @@ class ServiceClaims:
         self._namespace = namespace
         self._versions = versions
 
-    def take(self, attempt: StageRun, image: str, is_over: IsOver) -> Claim | HeldBy:
-        """Take the claim for the attempt's run, unless another unfinished run has it."""
+    def take(
+        self, attempt: StageRun, image: str, deployer: Deployer, is_over: IsOver
+    ) -> Claim | HeldBy:
+        """Take the claim for the attempt's run, unless another unfinished run has it.
+
+        Raises:
+            OtherRepository: the service is another repository's.
+        """
         for _ in range(CONFLICTS):
             found = self._find(attempt)
             if found is None:
                 _refuse_ended(attempt.run, is_over)
-                self._reserve(attempt, image, _claim_marks(attempt, None, first=True))
+                self._reserve(attempt, image, _claim_marks(attempt, deployer, None, first=True))
                 continue
             holder = holder_of(found)
             if holder == attempt.run and not was_rolled_back(found, attempt.run):
                 return Claim(str(found["metadata"]["uid"]), self._claimed_previous(found))
-            if holder is not None and holder != attempt.run and not is_over(holder):
-                return HeldBy(holder)
-            _refuse_ended(attempt.run, is_over)
+            others = holder is not None and holder != attempt.run and not is_over(holder)
+            held = holder if others else None
             previous = self._versions.to_come_back_to(found)
-            marks = _claim_marks(attempt, previous, first=is_reserved(found))
+            check_owner(name_of(attempt), _owner(found, previous, held), deployer, held or "")
+            if held:
+                return HeldBy(held)
+            _refuse_ended(attempt.run, is_over)
+            marks = _claim_marks(attempt, deployer, previous, first=is_reserved(found))
             if self.mark(found, marks) is not None:
                 return Claim(str(found["metadata"]["uid"]), previous)
         raise _restless(name_of(attempt))
+
+    def owner(self, deployment: Found, is_over: IsOver) -> str:
+        """Return the repository that a Deployment belongs to, "" where none is known."""
+        holder = holder_of(deployment)
+        held = None if holder is None or is_over(holder) else holder
+        return _owner(deployment, self._versions.to_come_back_to(deployment), held)
 
     def abandon(self, attempt: StageRun, image: str) -> None:
         """Give up a claim that may have been taken, and keep a late request for it from landing.
@@ -145,10 +161,29 @@ def was_rolled_back(deployment: Found, run: RunName) -> bool:
     return annotation(deployment, labels.ROLLED_BACK_BY) == run
 
 
+def _owner(
+    deployment: Found, previous: ServiceVersion | Unresolved | None, held: RunName | None
+) -> str:
+    """Return the repository of the unfinished run that has the claim, and has not begun to roll
+    back, else of what is deployed."""
+    deployed = previous.repository if isinstance(previous, ServiceVersion) else ""
+    deployed = deployed or repository_of(deployment["spec"]["template"])
+    decides = held is not None and not was_rolled_back(deployment, held)
+    return (claimant_of(deployment) if decides else "") or deployed
+
+
 def _claim_marks(
-    attempt: StageRun, previous: ServiceVersion | Unresolved | None, *, first: bool
+    attempt: StageRun,
+    deployer: Deployer,
+    previous: ServiceVersion | Unresolved | None,
+    *,
+    first: bool,
 ) -> dict[str, str | None]:
-    claim: dict[str, str | int] = {"run": attempt.run, "attempt": attempt.attempt}
+    claim: dict[str, str | int] = {
+        "run": attempt.run,
+        "attempt": attempt.attempt,
+        "repository": deployer.repository,
+    }
     if isinstance(previous, ServiceVersion):
         claim["previous"] = previous.id
     marks: dict[str, str | None] = {labels.CLAIM: json.dumps(claim), labels.ROLLED_BACK_BY: None}

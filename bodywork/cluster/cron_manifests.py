@@ -45,6 +45,7 @@ NAME_LENGTH = GIVEN_LENGTH - len("-29389821")
 """Kubernetes appends the minutes since 1970 to a Job's name, which must do as a run's name."""
 PENDING_SECONDS = 1800
 """How long a Job may wait for its controller to start, and how long it outlives one that hangs."""
+_ADOPT = "--adopt"
 _FINAL_EXIT_CODES = [1, 2, 126, 127, 128]
 """Those that no other pod mends."""
 
@@ -60,6 +61,7 @@ class CronJob:
         on_unfinished: `resume`, `skip` or `supersede`: what a tick does where the branch's last
             run is unfinished.
         time_zone: an IANA name.
+        adopt: whether its runs take over services that another repository has deployed.
     """
 
     name: str
@@ -71,6 +73,7 @@ class CronJob:
     on_unfinished: str = "resume"
     time_zone: str = UTC_ZONE
     suspended: bool = False
+    adopt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +212,7 @@ def parse_cron_job(found: Mapping[str, Any]) -> CronJobStatus:
         time_zone=spec.get("timeZone") or UTC_ZONE,
         suspended=bool(spec.get("suspend")),
         image=container["image"],
+        adopt=_ADOPT in options,
     )
     active = tuple(each["name"] for each in status.get("active") or ())
     return CronJobStatus(cronjob, _time(status.get("lastScheduleTime")), active)
@@ -296,6 +300,7 @@ def _references(cronjob: CronJob) -> list[Manifest]:
 
 def _build_words(cronjob: CronJob) -> list[str]:
     options = [f"--on-unfinished={cronjob.on_unfinished}", f"--retries={cronjob.retries}"]
+    options += [_ADOPT] if cronjob.adopt else []
     return ["bodywork", "workflow", *options, "--", cronjob.repository, cronjob.reference]
 
 

@@ -18,7 +18,7 @@ from bodywork.cluster.exposed_services import (
     name_of,
     owner_reference,
 )
-from bodywork.cluster.labels import annotation, holder_of, is_reserved
+from bodywork.cluster.labels import annotation, claimant_of, holder_of, is_reserved
 from bodywork.cluster.manifests import build_deployment, version_id
 from bodywork.cluster.rollouts import end_standstill, judge_rollout, rolled_out, standstill
 from bodywork.cluster.sources import Sources
@@ -29,6 +29,7 @@ from bodywork.cluster.watching import Watched
 from bodywork.cluster.writes import CONFLICTS, change, discard_unchanged, look
 from bodywork.errors import EngineError, NotFound
 from bodywork.model.names import ProjectName, RunName, StageName, service_name
+from bodywork.model.repository import Deployer
 from bodywork.model.run import (
     Claim,
     HeldBy,
@@ -74,9 +75,19 @@ class Deployments:
             return None
         return self._versions.accepted(deployment)
 
-    def claim(self, attempt: StageRun, image: str, is_over: IsOver) -> Claim | HeldBy:
+    def owner(self, project: ProjectName, stage: StageName, is_over: IsOver) -> str:
+        """Return the repository that the service belongs to, "" where none is known."""
+        deployment = self._get(service_name(project, stage))
+        mine = {labels.PROJECT: project, labels.STAGE: stage}
+        if deployment is None or not labels.are_borne(deployment, mine):
+            return ""  # what is not ours, the claim refuses
+        return self._claims.owner(deployment, is_over)
+
+    def claim(
+        self, attempt: StageRun, image: str, deployer: Deployer, is_over: IsOver
+    ) -> Claim | HeldBy:
         """Take the claim on the service for the attempt's run."""
-        return self._claims.take(attempt, image, is_over)
+        return self._claims.take(attempt, image, deployer, is_over)
 
     def abandon_claim(self, attempt: StageRun, image: str) -> None:
         """Give up a claim under which nothing was changed."""
@@ -90,7 +101,7 @@ class Deployments:
         """Begin to roll the version out, unless that was ever begun; return the service's uid."""
         found = self._claims.require(attempt)
         source = self._sources.of(attempt.run, commit)
-        wanted = build_deployment(attempt, stage, image, source)
+        wanted = build_deployment(attempt, stage, image, source, claimant_of(found))
         if version_of(found) != version_id(attempt):
             if self._was_begun(found, attempt):
                 found = self._claims.require(attempt)  # another controller may just have begun it

@@ -18,6 +18,7 @@ from bodywork.cluster.views import PATIENCE_SECONDS, RunView
 from bodywork.cluster.watching import Bell, Watched
 from bodywork.cluster.writes import discard
 from bodywork.model.names import Namespace, ProjectName, RunName, StageName
+from bodywork.model.repository import Deployer
 from bodywork.model.run import (
     Checkout,
     Claim,
@@ -128,9 +129,15 @@ class KubernetesEngine:
         """Return the version that was accepted last."""
         return self._services.live_version(project, stage)
 
-    def claim_service(self, attempt: StageRun, image: str, is_over: IsOver) -> Claim | HeldBy:
+    def owner_of_service(self, project: ProjectName, stage: StageName, is_over: IsOver) -> str:
+        """Return the repository that a service belongs to."""
+        return self._services.owner(project, stage, is_over)
+
+    def claim_service(
+        self, attempt: StageRun, image: str, deployer: Deployer, is_over: IsOver
+    ) -> Claim | HeldBy:
         """Take the claim on the service for the attempt's run."""
-        return self._services.claim(attempt, image, is_over)
+        return self._services.claim(attempt, image, deployer, is_over)
 
     def abandon_claim(self, attempt: StageRun, image: str) -> None:
         """Give up a claim under which nothing was changed."""

@@ -28,10 +28,13 @@ RESERVED = "reserved"
 VERSION = "bodywork.io/version"
 """Annotation of a service's pod template: the version's id, `RUN/ATTEMPT`."""
 COMMIT = "bodywork.io/commit"
+REPOSITORY = "bodywork.io/repository"
+"""Annotation of a service's pod template: the repository that its version was deployed from."""
 ACCEPTED = "bodywork.io/accepted"
 """Annotation of a Deployment: the id of the version that was last seen ready and kept."""
 CLAIM = "bodywork.io/claim"
-"""Annotation of a Deployment: the run and attempt that alone may change it, until that run ends.
+"""Annotation of a Deployment: the run and attempt that alone may change it, until that run ends,
+and that run's repository.
 On a Service: the run that used it last."""
 CREATED_BY = "bodywork.io/created-by"
 """Annotation of a Deployment: the run before which there was no version under its name."""
@@ -85,8 +88,8 @@ def is_reserved(deployment: Mapping[str, Any]) -> bool:
 
 
 def claim_on(deployment: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the claim that is written on a Deployment: `run`, `attempt`, and `previous`, the id of
-    the version that a roll-back comes back to; empty where there is none."""
+    """Return the claim that is written on a Deployment: `run`, `attempt`, `repository`, and
+    `previous`, the id of the version that a roll-back comes back to; empty where there is none."""
     try:
         claim = json.loads(annotation(deployment, CLAIM) or "{}")
     except ValueError:
@@ -98,6 +101,11 @@ def holder_of(deployment: Mapping[str, Any]) -> RunName | None:
     """Return the run that has, or had, the claim on a Deployment."""
     claim = claim_on(deployment)
     return RunName(claim["run"]) if claim else None
+
+
+def claimant_of(deployment: Mapping[str, Any]) -> str:
+    """Return the repository of the run that has, or had, the claim; "" where it is not known."""
+    return str(claim_on(deployment).get("repository", ""))
 
 
 def is_ours(found: Mapping[str, Any]) -> bool:

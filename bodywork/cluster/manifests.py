@@ -83,13 +83,20 @@ def build_job(
     }
 
 
-def build_deployment(attempt: StageRun, stage: Stage, image: str, source: StageSource) -> Manifest:
-    """Return the Deployment of a service whose next version is the attempt."""
+def build_deployment(
+    attempt: StageRun, stage: Stage, image: str, source: StageSource, repository: str
+) -> Manifest:
+    """Return the Deployment of a service whose next version is the attempt.
+
+    Args:
+        repository: that of the claim, as `identify_repository` returns it.
+    """
     kind = _service(stage)
     template = _template(attempt, stage, image, source)
     template["metadata"]["annotations"] = {
         labels.VERSION: version_id(attempt),
         labels.COMMIT: source.commit,
+        labels.REPOSITORY: repository,
         labels.SPECIFICATION: json.dumps({"port": kind.port, "replicas": kind.replicas}),
     }
     template["spec"]["restartPolicy"] = "Always"

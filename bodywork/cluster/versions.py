@@ -84,7 +84,13 @@ def version_in(template: Found) -> ServiceVersion:
         RunName(borne[labels.RUN]),
         StageName(borne[labels.STAGE]),
         annotation(template, labels.COMMIT),
+        repository_of(template),
     )
+
+
+def repository_of(template: Found) -> str:
+    """Return the repository that a pod template was deployed from, "" where it does not say."""
+    return annotation(template, labels.REPOSITORY)
 
 
 def specification(template: Found) -> Found:

@@ -8,8 +8,8 @@ from bodywork.errors import NotFound, SecretExists, Unsupported, UsageError
 from bodywork.local import processes, secrets
 from bodywork.local.claims import locked
 from bodywork.local.folders import Folders
+from bodywork.local.live import LIVE, read_live, version_of
 from bodywork.local.network import addresses
-from bodywork.local.services import LIVE, read_live, version_of
 from bodywork.local.supervisor.copying import remove_tree
 from bodywork.model.names import Namespace, problem_with_label
 from bodywork.model.namespaces import missing_namespace
@@ -96,6 +96,7 @@ class LocalAdministration:
                     available_replicas=available,
                     unavailable_replicas=1 - available,
                     version=version_of(live),
+                    repository=version_of(live).repository,
                 )
             )
         return found

@@ -11,9 +11,13 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from bodywork.errors import EngineError, NotClaimed
+from bodywork.errors import NotClaimed
+from bodywork.local.live import damaged, read_live
 from bodywork.local.supervisor import files
-from bodywork.model.run import StageRun
+from bodywork.model.names import RunName
+from bodywork.model.repository import Deployer, check_owner
+from bodywork.model.run import HeldBy, StageRun
+from bodywork.ports import IsOver
 
 CLAIM = "claim.json"
 
@@ -23,6 +27,8 @@ class WrittenClaim:
     """What a service's claim file says.
 
     Attributes:
+        repository: that of the run, as `identify_repository` returns it; "" where an older release
+            has taken the claim.
         previous: the version that a roll-back comes back to; "" for nothing.
         rolled_back: whether the run has begun to roll back, and so deploys nothing more.
     """
@@ -31,6 +37,7 @@ class WrittenClaim:
     attempt: int
     previous: str = ""
     rolled_back: bool = False
+    repository: str = ""
 
 
 @contextmanager
@@ -56,22 +63,39 @@ def read_claim(service: Path) -> WrittenClaim | None:
     found = files.read_json(str(service / CLAIM))
     if found is None:
         return None
-    kinds = {"run": str, "attempt": int, "previous": str, "rolled_back": bool}
-    if (
-        not isinstance(found, dict)
-        or found.keys() != kinds.keys()
-        or not all(isinstance(found[key], kind) for key, kind in kinds.items())
+    kinds = {"run": str, "attempt": int, "previous": str, "rolled_back": bool, "repository": str}
+    written = {"repository": "", **found} if isinstance(found, dict) else {}
+    if written.keys() != kinds.keys() or not all(
+        isinstance(written[key], kind) for key, kind in kinds.items()
     ):
         raise damaged(service, CLAIM)
-    return WrittenClaim(**found)
+    return WrittenClaim(**written)
 
 
-def damaged(service: Path, name: str) -> EngineError:
-    """Return the error for a file of a service that is not what was written."""
-    return EngineError(
-        f"{service / name} is damaged",
-        hint=f"bodywork service delete --name={service.name}, then run again",
-    )
+def is_granted(claim: WrittenClaim | None, attempt: StageRun) -> bool:
+    """Say whether the attempt's run has the claim, and has not begun to roll back."""
+    return claim is not None and claim.run == attempt.run and not claim.rolled_back
+
+
+def find_holder(
+    service: Path, attempt: StageRun, deployer: Deployer, is_over: IsOver
+) -> HeldBy | None:
+    """Return the other, unfinished run that has the claim. Raises `OtherRepository`."""
+    claim = read_claim(service)
+    if is_granted(claim, attempt):
+        return None
+    others = claim is not None and claim.run != attempt.run and not is_over(RunName(claim.run))
+    held = claim if others else None
+    check_owner(service.name, find_owner(service, held), deployer, held.run if held else "")
+    return HeldBy(RunName(held.run)) if held else None
+
+
+def find_owner(service: Path, held: WrittenClaim | None) -> str:
+    """Return the repository of the unfinished run that has the claim, and has not begun to roll
+    back, else of what is live."""
+    live = read_live(service)
+    deployed = str(live.get("repository", "")) if live else ""
+    return (held.repository if held and not held.rolled_back else "") or deployed
 
 
 def write_claim(service: Path, claim: WrittenClaim) -> None:

@@ -17,6 +17,7 @@ from bodywork.local.services import Services
 from bodywork.local.spawn import Spawner
 from bodywork.local.supervisor.copying import copy_tree, remove_tree
 from bodywork.model.names import Namespace, ProjectName, RunName, StageName
+from bodywork.model.repository import Deployer
 from bodywork.model.run import (
     Checkout,
     Claim,
@@ -132,10 +133,17 @@ class LocalEngine:
         return self._services.live_version(project, stage)
 
     @translated
-    def claim_service(self, attempt: StageRun, image: str, is_over: IsOver) -> Claim | HeldBy:
+    def owner_of_service(self, project: ProjectName, stage: StageName, is_over: IsOver) -> str:
+        """Return the repository that a service belongs to."""
+        return self._services.owner(project, stage, is_over)
+
+    @translated
+    def claim_service(
+        self, attempt: StageRun, image: str, deployer: Deployer, is_over: IsOver
+    ) -> Claim | HeldBy:
         """Take the claim on the service for the attempt's run."""
         with self._guard(attempt.run):
-            return self._services.claim(attempt, is_over)
+            return self._services.claim(attempt, deployer, is_over)
 
     @translated
     def abandon_claim(self, attempt: StageRun, image: str) -> None:

@@ -16,7 +16,9 @@ from bodywork.local import processes
 from bodywork.local.claims import (
     WrittenClaim,
     begin_roll_back,
-    damaged,
+    find_holder,
+    find_owner,
+    is_granted,
     locked,
     read_claim,
     require_claim,
@@ -25,13 +27,15 @@ from bodywork.local.claims import (
 from bodywork.local.commands import build_spec
 from bodywork.local.folders import Folders
 from bodywork.local.jobs import lost, require_source, tail
+from bodywork.local.live import LIVE, read_live, version_of
 from bodywork.local.network import addresses
 from bodywork.local.network.addresses import Endpoint
 from bodywork.local.network.listeners import Listener, find_listeners
 from bodywork.local.spawn import Spawner
 from bodywork.local.supervisor import files
 from bodywork.local.supervisor.copying import remove_tree
-from bodywork.model.names import RunName, StageName
+from bodywork.model.names import RunName
+from bodywork.model.repository import Deployer
 from bodywork.model.run import (
     Claim,
     HeldBy,
@@ -45,8 +49,6 @@ from bodywork.model.stage import Service, Stage
 from bodywork.ports import IsOver
 
 PROVING_SECONDS = 1.0
-LIVE = "live.json"
-_LIVE_FIELDS = frozenset({"id", "run", "stage", "commit", "address", "real_port", "port"})
 LATE_HINT = (
     "does it listen on 0.0.0.0? What listens on 127.0.0.1 cannot be reached on a cluster either"
 )
@@ -69,22 +71,36 @@ class Services:
         live = read_live(service)
         return version_of(live) if live and _runs(service, live["id"]) else None
 
-    def claim(self, attempt: StageRun, is_over: IsOver) -> Claim | HeldBy:
-        """Take the claim for the attempt's run, unless another unfinished run has it."""
+    def owner(self, project: str, stage: str, is_over: IsOver) -> str:
+        """Return the repository that the service belongs to, "" where none is known."""
+        service = self._folders.service(project, stage)
+        claim = read_claim(service)
+        held = claim if claim and not is_over(RunName(claim.run)) else None
+        return find_owner(service, held)
+
+    def claim(self, attempt: StageRun, deployer: Deployer, is_over: IsOver) -> Claim | HeldBy:
+        """Take the claim for the attempt's run, unless another unfinished run has it.
+
+        Raises:
+            OtherRepository: the service is another repository's.
+        """
         service = self._folders.service(attempt.project, attempt.stage)
-        if holder := _holder(service, attempt, is_over):
+        if holder := find_holder(service, attempt, deployer, is_over):
             return holder  # without the lock: the holder may be ending a version under it
         with locked(service):
-            if holder := _holder(service, attempt, is_over):
+            if holder := find_holder(service, attempt, deployer, is_over):
                 return holder
             claim = read_claim(service)
-            if claim is None or claim.run != attempt.run or claim.rolled_back:
+            if not is_granted(claim, attempt):
                 if is_over(attempt.run):
                     raise NotClaimed(f"run {attempt.run} has ended")
                 live = read_live(service)
-                claim = WrittenClaim(attempt.run, attempt.attempt, live["id"] if live else "")
+                previous = live["id"] if live else ""
+                claim = WrittenClaim(
+                    attempt.run, attempt.attempt, previous, repository=deployer.repository
+                )
                 write_claim(service, claim)
-            return Claim(previous=_previous(service, claim.previous))
+            return Claim(previous=_previous(service, claim.previous if claim else ""))
 
     def abandon_claim(self, attempt: StageRun) -> None:
         """Give up a claim that may have been taken."""
@@ -107,6 +123,8 @@ class Services:
             spec = build_spec(
                 self._folders, self._cache, attempt, stage, commit, source=source, endpoint=endpoint
             )
+            claim = read_claim(folder.parent.parent)
+            spec["repository"] = claim.repository if claim else ""
             processes.lay_out(folder, spec)
         if not processes.was_claimed(folder):
             require_source(self._folders, attempt, commit)
@@ -258,6 +276,7 @@ class Services:
             "address": endpoint.address,
             "real_port": endpoint.real_port,
             "port": endpoint.port,
+            "repository": spec.get("repository", ""),
         }
         if read_live(service) != live:
             files.write_json(str(service / LIVE), live)
@@ -282,14 +301,6 @@ def _runs(service: Path, version: str) -> bool:
     return files.is_held(str(service / "versions" / version))
 
 
-def _holder(service: Path, attempt: StageRun, is_over: IsOver) -> HeldBy | None:
-    """Return the other, unfinished run that has the claim."""
-    claim = read_claim(service)
-    if claim is None or claim.run == attempt.run or is_over(RunName(claim.run)):
-        return None
-    return HeldBy(RunName(claim.run))
-
-
 def _previous(service: Path, version: str) -> ServiceVersion | Unresolved | None:
     """Return what a roll-back comes back to; its files must be there."""
     if not version:
@@ -298,28 +309,7 @@ def _previous(service: Path, version: str) -> ServiceVersion | Unresolved | None
     spec = processes.look(folder).spec
     if not (folder / files.WORK).exists() or not spec:
         return Unresolved(f"the files of version {version} are gone")
-    return ServiceVersion(version, RunName(spec["run"]), StageName(spec["stage"]), spec["commit"])
-
-
-def read_live(service: Path) -> dict[str, Any] | None:
-    """Return what is said of a service's live version; None where there is none.
-
-    Raises:
-        EngineError: the file is not one of ours, or damaged.
-    """
-    found = files.read_json(str(service / LIVE))
-    if found is None:
-        return None
-    if not isinstance(found, dict) or not _LIVE_FIELDS.issubset(found):
-        raise damaged(service, LIVE)
-    return found
-
-
-def version_of(live: dict[str, Any]) -> ServiceVersion:
-    """Return the version that a live.json names."""
-    return ServiceVersion(
-        live["id"], RunName(live["run"]), StageName(live["stage"]), live["commit"]
-    )
+    return version_of({**spec, "id": version})
 
 
 def endpoint_of(spec: dict[str, Any]) -> Endpoint:

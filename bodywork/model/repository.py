@@ -43,16 +43,16 @@ def check_owner(service: str, owner: str, deployer: Deployer, run: str = "") -> 
         owner: the repository that it was deployed from, as `identify_repository` returns it; ""
             where there is none, or an older release has not put it on record.
         deployer: who wants to deploy it.
-        run: the unfinished run that deploys it, "" for none.
+        run: the unfinished run that has the claim on it, "" for none.
 
     Raises:
         OtherRepository: it is another repository's.
     """
     if deployer.adopts or not owner or owner == deployer.repository:
         return
-    doing = f"is being deployed by run {run} from" if run else "was deployed from"
+    now = f" (run {run} deploys it now)" if run else ""
     raise OtherRepository(
-        f"service {service} {doing} another repository, {owner}; this run is of "
+        f"service {service} belongs to another repository, {owner}{now}; this run is of "
         f"{deployer.repository}",
         hint="choose another PROJECT_NAME in bodywork.ini; or, if that repository has moved here, "
         "take its services over: `bodywork workflow --adopt …`",

@@ -1,6 +1,6 @@
 """What happens to a stage in a run: the identity of an attempt, and what is seen of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -138,13 +138,17 @@ class Observation:
 class ServiceVersion:
     """One deployed version of a service: which attempt of which run made it.
 
-    `id` is the engine's own name for the version, enough to bring it back.
+    Attributes:
+        id: the engine's own name for the version, enough to bring it back.
+        repository: what it was deployed from, as `identify_repository` returns it; "" where that is
+            not known. The engine keeps it with the version; a run's record has none.
     """
 
     id: str
     run: RunName
     stage: StageName
     commit: str
+    repository: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +190,8 @@ class ServiceStatus:
         name: `project--stage`.
         url: how stages reach it, `http://project--stage:PORT`.
         address: how this machine's browser reaches it; "" where it needs a proxy.
+        repository: what it belongs to, as `identify_repository` returns it; "" where an older
+            release has deployed it.
     """
 
     name: str
@@ -195,6 +201,7 @@ class ServiceStatus:
     available_replicas: int
     unavailable_replicas: int
     version: ServiceVersion | None
+    repository: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import islice
 
-from bodywork.errors import BodyworkError, ConfigError, Problem, SourceError, UsageError
+from bodywork.errors import (
+    BodyworkError,
+    ConfigError,
+    OtherRepository,
+    Problem,
+    SourceError,
+    UsageError,
+)
 from bodywork.model.names import StageName
 from bodywork.workflow.context import LOG, Context
 from bodywork.workflow.progress import Fault, Progress, Verdict
@@ -38,7 +45,8 @@ def blame_error(context: Context, progress: Progress, error: BodyworkError) -> P
             LOG.log(level, "%s", describe(problem))
         details = _details(error.problems)
     fault = _fault(error)
-    final = fault == "config" or (isinstance(error, SourceError) and not error.temporary)
+    lasting = isinstance(error, SourceError) and not error.temporary
+    final = fault == "config" or lasting or isinstance(error, OtherRepository)
     verdict = Verdict(fault, error.message, error.hint, details=details, final=final)
     if fault == "engine":
         return record_verdict(context, progress, verdict)

@@ -5,20 +5,25 @@ service back. So nothing has to be released, and a crash cannot leave a claim th
 A run that meets the claim of another unfinished run waits for its end, within a limit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from bodywork.errors import BodyworkError, EngineError
 from bodywork.model.names import RunName, StageName, service_name
+from bodywork.model.repository import Deployer, check_owner
 from bodywork.model.run import Claim, HeldBy
 from bodywork.model.stage import Service
+from bodywork.model.workflow import Workflow
+from bodywork.ports import Engine, IsOver
 from bodywork.workflow import attempts, lifecycle
 from bodywork.workflow.context import Context
-from bodywork.workflow.progress import Progress
-from bodywork.workflow.refusals import REFUSALS
+from bodywork.workflow.progress import Progress, StageProgress
+from bodywork.workflow.refusals import REFUSALS, attempt_call
 from bodywork.workflow.room import wait_for_room
 from statemachine.checkpoint import Checkpoint
 from statemachine.errors import CheckpointCorrupt, CheckpointNotFound, Fenced
+from statemachine.store import CheckpointStore
 
 CLAIM_LOOK_SECONDS = 1.0
 """How often it is looked whether the run that has the claim has ended."""
@@ -40,8 +45,9 @@ def take(
         if context.due.get(attempt, 0.0) > context.clock.monotonic():
             return progress
         try:
-            is_over = _IsOver(context, checkpoint)
-            answer = context.engine.claim_service(attempt, progress.project.image, is_over)
+            is_over = RunsOver(context.records, checkpoint)
+            image, deployer = progress.project.image, progress.request.deployer
+            answer = context.engine.claim_service(attempt, image, deployer, is_over)
         except REFUSALS as refusal:
             if later := _wait_for_room(context, progress, name, refusal):
                 return later
@@ -106,17 +112,40 @@ def _wait_for(
     return progress.with_stage(name, waits.with_latest(replace(latest, reason=reason, hint=hint)))
 
 
-class _IsOver:
+def check_owners(
+    engine: Engine,
+    workflow: Workflow,
+    stages: Mapping[StageName, StageProgress],
+    deployer: Deployer,
+    is_over: IsOver,
+) -> None:
+    """Refuse a plan that would deploy a service of another repository, before any of it is done.
+
+    The claim decides: what belongs to none now may to another repository by then.
+
+    Raises:
+        OtherRepository: as `check_owner`.
+    """
+    for name in (name for step in workflow.steps for name in step):
+        if isinstance(workflow.stages[name].kind, Service) and stages[name].action == "run":
+            service = service_name(workflow.project, name)
+            ask = partial(engine.owner_of_service, workflow.project, name, is_over)
+            owner = attempt_call(f"whose service {service} is cannot be seen", ask, "")
+            check_owner(service, owner, deployer)
+
+
+class RunsOver:
     """Says whether a run has ended; refuses to go on where the own run has another controller."""
 
-    def __init__(self, context: Context, checkpoint: Checkpoint) -> None:
-        self._records = context.records
-        self._own = checkpoint
+    def __init__(self, records: CheckpointStore | None, own: Checkpoint | None = None) -> None:
+        self._records = records
+        self._own = own
 
     def __call__(self, run: RunName) -> bool:
+        """See `bodywork.ports.IsOver`."""
         if self._records is None:
             return False
-        if run == self._own.id:
+        if self._own and run == self._own.id:
             current = self._records.load(run).checkpoint
             if current.epoch != self._own.epoch:
                 raise Fenced(f"another controller has taken run {run} over")

@@ -108,16 +108,20 @@ class Controller:
         return self._carry_on(run, stored)
 
     def prune(self, keep: int = HISTORY) -> list[RunName]:
-        """Forget the oldest ended runs of each project beyond `keep`, with all that they own."""
+        """Forget the oldest ended runs of each project beyond `keep`, with all that they own.
+
+        Two repositories with one project name are two projects.
+        """
         if len(self._store.list()) <= keep:
             return []
-        ended: dict[str, list[Checkpoint]] = {}
+        ended: dict[tuple[str, str], list[Checkpoint]] = {}
         needed: set[str] = set()
         for each in self.checkpoints():
             progress = parse_progress(each.data)
             if each.state in lifecycle.TERMINAL:
                 project = progress.workflow.project if progress.workflow else ""
-                ended.setdefault(project or progress.request.repository, []).append(each)
+                of = (progress.request.deployer.repository, project)
+                ended.setdefault(of, []).append(each)
             else:
                 needed.add(progress.request.continues)
         pruned = []

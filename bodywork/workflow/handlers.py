@@ -55,6 +55,8 @@ def on_created(context: Context, checkpoint: Checkpoint, progress: Progress) -> 
             context.report.project_known(workflow)
             earlier = context.earlier(request, workflow)
             stages = plan_stages(workflow, earlier, request.from_stage)
+            is_over = claims.RunsOver(context.records, checkpoint)
+            claims.check_owners(context.engine, workflow, stages, request.deployer, is_over)
             modules = find_modules(checkout.folder, workflow.stages)
             commit, fixed = checkout.commit, checkout.fixed or _was_fixed(request, earlier)
             context.checkouts.keep(progress.run, checkout, opened.pop_all())

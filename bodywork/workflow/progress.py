@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 from bodywork.model.names import Namespace, RunName, StageName
+from bodywork.model.repository import Deployer, identify_repository
 from bodywork.model.run import (
     Claim,
     Observation,
@@ -40,6 +41,7 @@ class Request:
         from_stage: run this stage and all after it again.
         continued_commit: the commit of the run that is continued.
         hooks: `module:function` references given on the command line.
+        adopt: whether services that another repository has deployed are taken over.
     """
 
     namespace: Namespace
@@ -51,6 +53,12 @@ class Request:
     from_stage: str = ""
     hooks: tuple[str, ...] = ()
     continued_commit: str = ""
+    adopt: bool = False
+
+    @property
+    def deployer(self) -> Deployer:
+        """Whose services this run deploys."""
+        return Deployer(identify_repository(self.repository), self.adopt)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from bodywork.errors import RunNotFound, UsageError
+from bodywork.model.repository import identify_repository
 from bodywork.workflow import lifecycle
 from bodywork.workflow.progress import Progress, Request
 from bodywork.workflow.record import parse_progress
@@ -19,7 +20,7 @@ def select_run(
     checkpoints: Iterable[Checkpoint], *, run: str = "", repository: str = "", reference: str = ""
 ) -> Checkpoint:
     """Return the run called `run`, or the newest that is unfinished, or that failed and was not
-    followed by another, of that repository and reference where they are given.
+    followed by another of its repository, of that repository and reference where they are given.
 
     Raises:
         RunNotFound: there is none; the message says what there is.
@@ -32,15 +33,17 @@ def select_run(
         raise RunNotFound(
             f"no run {run} is on record", hint="`bodywork status` lists the runs of a namespace"
         )
-    superseded = False
+    superseded: set[str] = set()
     for each in newest:
-        if not _is_of(parse_progress(each.data).request, repository, reference):
+        request = parse_progress(each.data).request
+        if not _is_of(request, repository, reference):
             continue
         if each.state not in lifecycle.TERMINAL:
             return each
-        if not superseded and each.state in (lifecycle.FAILED, lifecycle.ROLLED_BACK):
+        of = identify_repository(request.repository)
+        if of not in superseded and each.state in (lifecycle.FAILED, lifecycle.ROLLED_BACK):
             return each
-        superseded = True
+        superseded.add(of)
     raise RunNotFound(
         "there is no unfinished or failed run to resume",
         hint="`bodywork status` lists the runs; `--run RUN` names one",
@@ -68,15 +71,25 @@ def may_retry(checkpoint: Checkpoint) -> bool:
     return verdict is None or not (verdict.final or verdict.fault == "config")
 
 
+def is_of_repository(request: Request, repository: str) -> bool:
+    """Say whether a run is of that repository, however its address is spelt."""
+    given = (repository, request.repository)
+    return given[0] == given[1] or len({identify_repository(each) for each in given}) == 1
+
+
 def _is_of(request: Request, repository: str, reference: str) -> bool:
-    return repository in ("", request.repository) and reference in ("", request.reference)
+    of_it = not repository or is_of_repository(request, repository)
+    return of_it and reference in ("", request.reference)
 
 
-def needs_new_record(checkpoint: Checkpoint, *, reference: str, commit: str, stage: str) -> bool:
+def needs_new_record(
+    checkpoint: Checkpoint, *, reference: str, commit: str, stage: str, adopt: bool = False
+) -> bool:
     """Say whether the run must be continued by a new one."""
     progress = parse_progress(checkpoint.data)
     other_code = bool(reference or commit) and commit != progress.commit
-    return checkpoint.state in lifecycle.TERMINAL or bool(stage) or other_code
+    adopts_now = adopt and not progress.request.adopt
+    return checkpoint.state in lifecycle.TERMINAL or bool(stage) or other_code or adopts_now
 
 
 def continue_request(
@@ -86,8 +99,11 @@ def continue_request(
     commit: str = "",
     from_stage: str = "",
     hooks: tuple[str, ...] = (),
+    adopt: bool = False,
 ) -> Request:
     """Return the request of the run that continues this one: its own commit unless told other.
+
+    What it may adopt, it may go on adopting.
 
     Raises:
         UsageError: `from_stage` is given and the run never got as far as having stages.
@@ -107,4 +123,5 @@ def continue_request(
         origin=before.origin or progress.run,
         from_stage=from_stage,
         hooks=hooks or before.hooks,
+        adopt=adopt or before.adopt,
     )

@@ -8,7 +8,7 @@ import pytest
 from bodywork.cluster import paths
 from bodywork.cluster.client import Client
 from bodywork.cluster.engine import KubernetesEngine
-from bodywork.model.names import Namespace
+from bodywork.model.names import Namespace, RunName
 from bodywork.model.run import Checkout
 from bodywork.ports import Engine
 from tests.cluster.projects import BATCH, SERVICE
@@ -32,8 +32,12 @@ class ClusterLab:
         made = self._client.create(paths.config_maps(self.namespace), record)
         owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": RUN}
         self._owner = {**owner, "uid": made["metadata"]["uid"]}
-        checkout = make_checkout(site.folder / "checkout", self.image)
-        self.engine().publish_source(RUN, checkout)
+        self._folder = site.folder
+        self.publish(RUN)
+
+    def publish(self, run: RunName) -> None:
+        checkout = make_checkout(self._folder / f"checkout-{run}", self.image)
+        self.engine().publish_source(run, checkout)
 
     def engine(self) -> Engine:
         engine = KubernetesEngine(self._client, self.namespace, owner_of=lambda run: self._owner)

@@ -10,15 +10,17 @@ from typing import Protocol
 
 import pytest
 
-from bodywork.errors import EngineError, NotClaimed, SourceLost
+from bodywork.errors import EngineError, NotClaimed, OtherRepository, SourceLost
 from bodywork.model.names import Namespace, ProjectName, RunName, StageName
+from bodywork.model.repository import Deployer
 from bodywork.model.run import Claim, HeldBy, Observation, Phase, StageRun, Unresolved
 from bodywork.model.stage import Batch, Service, Stage
-from bodywork.ports import Engine
+from bodywork.ports import Engine, IsOver
 
 PROJECT = ProjectName("shop")
 RUN = RunName("run-1")
 COMMIT = "c" * 40
+OURS, OTHERS = Deployer("host/ada/shop"), Deployer("host/bob/shop")
 SERVER = """
 import http.server
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -53,6 +55,10 @@ class Lab(Protocol):
         """Return a new engine on the same place, as a new controller has it."""
         ...
 
+    def publish(self, run: RunName) -> None:
+        """Give another run a source of its own, of the same files."""
+        ...
+
 
 def batch(name: str) -> Stage:
     return Stage(StageName(name), Batch(60, 0), "main.py")
@@ -82,9 +88,18 @@ def nothing_is_over(run: RunName) -> bool:
     return False
 
 
-def claim(engine: Engine, attempt: StageRun) -> Claim:
-    """Take the claim, which no other run has."""
-    answer = engine.claim_service(attempt, "image", nothing_is_over)
+def all_but(attempt: StageRun) -> IsOver:
+    """Return what says that each run but the attempt's has ended."""
+    return lambda run: run != attempt.run
+
+
+def owner_of(engine: Engine, is_over: IsOver) -> str:
+    return engine.owner_of_service(PROJECT, service().name, is_over)
+
+
+def claim(engine: Engine, attempt: StageRun, deployer: Deployer = OURS) -> Claim:
+    """Take the claim, which no other unfinished run has."""
+    answer = engine.claim_service(attempt, "image", deployer, all_but(attempt))
     assert isinstance(answer, Claim)
     return answer
 
@@ -92,10 +107,15 @@ def claim(engine: Engine, attempt: StageRun) -> Claim:
 def deploy(lab: Lab, engine: Engine, stage: Stage) -> tuple[StageRun, Observation]:
     attempt = attempt_of(lab, stage.name)
     claim(engine, attempt)
+    return attempt, prove(lab, engine, attempt, stage)
+
+
+def prove(lab: Lab, engine: Engine, attempt: StageRun, stage: Stage) -> Observation:
+    """Deploy under the claim that was taken, until the version is ready or has failed."""
     engine.ensure_version(attempt, stage, COMMIT, lab.image)
     while (seen := engine.observe_version(attempt)).phase in (Phase.PENDING, Phase.RUNNING):
         engine.wait([attempt], None)
-    return attempt, seen
+    return seen
 
 
 def take_back(engine: Engine, attempt: StageRun) -> Observation:
@@ -192,7 +212,7 @@ class EngineContract:
     def test_a_service_belongs_to_one_unfinished_run(self, lab: Lab) -> None:
         engine, (attempt, _) = lab.engine(), deploy(lab, lab.engine(), service())
         other = other_run(attempt)
-        answer = engine.claim_service(other, "image", nothing_is_over)
+        answer = engine.claim_service(other, "image", OURS, nothing_is_over)
         assert answer == HeldBy(RUN)
         with pytest.raises(NotClaimed):
             engine.ensure_version(other, service(), COMMIT, lab.image)
@@ -202,16 +222,16 @@ class EngineContract:
         live = engine.live_version(PROJECT, service().name)
         assert live
         assert live.run == RUN
-        over = engine.claim_service(other, "image", lambda run: run == RUN)
+        over = engine.claim_service(other, "image", OURS, lambda run: run == RUN)
         assert isinstance(over, Claim)
         assert over.previous == live
-        assert engine.claim_service(attempt, "image", nothing_is_over) == HeldBy(other.run)
+        assert engine.claim_service(attempt, "image", OURS, nothing_is_over) == HeldBy(other.run)
 
     def test_a_run_that_lost_its_claim_changes_nothing(self, lab: Lab) -> None:
         engine, (attempt, _) = lab.engine(), deploy(lab, lab.engine(), service())
         engine.accept_version(attempt)
         live = engine.live_version(PROJECT, service().name)
-        engine.claim_service(other_run(attempt), "image", lambda run: run == RUN)
+        engine.claim_service(other_run(attempt), "image", OURS, lambda run: run == RUN)
         seen = roll_back(engine, attempt, Claim())
         assert seen.phase is Phase.READY
         assert "run-2" in seen.reason
@@ -239,10 +259,63 @@ class EngineContract:
             raise EngineError("another controller has taken the run over")
 
         with pytest.raises(EngineError):
-            lab.engine().claim_service(attempt, "image", overtaken)
+            lab.engine().claim_service(attempt, "image", OURS, overtaken)
         assert isinstance(
-            lab.engine().claim_service(other_run(attempt), "image", nothing_is_over), Claim
+            lab.engine().claim_service(other_run(attempt), "image", OURS, nothing_is_over), Claim
         )
+
+    def test_a_service_of_another_repository_is_refused_until_it_is_adopted(self, lab: Lab) -> None:
+        engine, (attempt, _) = lab.engine(), deploy(lab, lab.engine(), service())
+        engine.accept_version(attempt)
+        live, other = engine.live_version(PROJECT, service().name), other_run(attempt)
+        assert live
+        for is_over in (nothing_is_over, all_but(other)):
+            assert owner_of(engine, is_over) == OURS.repository
+            with pytest.raises(OtherRepository, match=r"shop--serve.*host/ada/shop.*host/bob/shop"):
+                engine.claim_service(other, "image", OTHERS, is_over)
+        assert lab.engine().live_version(PROJECT, service().name) == live
+        assert claim(engine, attempt).previous is None  # the claim of the run is what it was
+
+        adopting = replace(OTHERS, adopts=True)
+        assert engine.claim_service(other, "image", adopting, nothing_is_over) == HeldBy(RUN)
+        claimed = claim(engine, other, adopting)
+        assert owner_of(engine, nothing_is_over) == OTHERS.repository
+        lab.publish(other.run)
+        assert prove(lab, engine, other, service()).phase is Phase.READY
+        engine.accept_version(other)
+        adopted = engine.live_version(PROJECT, service().name)
+        assert adopted
+        assert (adopted.run, adopted.repository) == (other.run, OTHERS.repository)
+        with pytest.raises(OtherRepository):
+            claim(engine, replace(attempt, run=RunName("run-3")))
+
+        assert roll_back(lab.engine(), other, claimed).phase is Phase.READY
+        restored = engine.live_version(PROJECT, service().name)
+        assert restored
+        assert (restored.run, restored.repository) == (RUN, OURS.repository)
+        assert owner_of(lab.engine(), all_but(other)) == OURS.repository
+
+    def test_what_was_deployed_before_repositories_were_on_record_is_ours(self, lab: Lab) -> None:
+        engine, attempt = lab.engine(), attempt_of(lab, "serve")
+        claim(engine, attempt, Deployer(""))
+        assert prove(lab, engine, attempt, service()).phase is Phase.READY
+        engine.accept_version(attempt)
+        assert owner_of(engine, nothing_is_over) == ""
+        assert claim(lab.engine(), other_run(attempt), OTHERS).previous
+
+    @pytest.mark.parametrize("end", ["abandoned", "ended"])
+    def test_a_name_that_a_run_has_left_with_nothing_deployed_is_free(
+        self, lab: Lab, end: str
+    ) -> None:
+        attempt = attempt_of(lab, "serve")
+        claim(lab.engine(), attempt)
+        with pytest.raises(OtherRepository, match=f"{RUN} deploys it now"):
+            lab.engine().claim_service(other_run(attempt), "image", OTHERS, nothing_is_over)
+        if end == "abandoned":
+            lab.engine().abandon_claim(attempt, lab.image)
+        is_over = all_but(other_run(attempt))
+        assert owner_of(lab.engine(), is_over) == ""
+        assert claim(lab.engine(), other_run(attempt), OTHERS).previous is None
 
     def test_what_cannot_be_brought_back_is_kept(self, lab: Lab) -> None:
         engine, (attempt, _) = lab.engine(), deploy(lab, lab.engine(), service())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bodywork.model.names import Namespace
+from bodywork.model.names import Namespace, RunName
 from bodywork.model.run import Checkout
 from bodywork.ports import Engine
 from tests.bodywork.local.machine import NAMESPACE, Machine
@@ -22,7 +22,10 @@ class LocalLab:
 
     def __init__(self, root: Path, cache: Path) -> None:
         self.machine = Machine(root, cache)
-        self.machine.publish({f"{name}/main.py": script for name, script in SCRIPTS.items()})
+        self.publish(RUN)
+
+    def publish(self, run: RunName) -> None:
+        self.machine.publish({f"{name}/main.py": script for name, script in SCRIPTS.items()}, run)
 
     def engine(self) -> Engine:
         return self.machine.new_engine()
@@ -40,7 +43,10 @@ class FakeLab:
 
     def __init__(self) -> None:
         self.world = World(outcomes={"good": [SUCCEEDED], "bad": [FAILED], "broken": [FAILED]})
-        self.engine().publish_source(RUN, Checkout("r", "main", COMMIT, Path(), {}))
+        self.publish(RUN)
+
+    def publish(self, run: RunName) -> None:
+        self.engine().publish_source(run, Checkout("r", "main", COMMIT, Path(), {}))
 
     def engine(self) -> Engine:
         return FakeEngine(self.world, NAMESPACE)

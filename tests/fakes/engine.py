@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from bodywork.errors import NotClaimed, SourceLost
 from bodywork.model.names import Namespace, ProjectName, RunName, StageName, service_name
+from bodywork.model.repository import Deployer, check_owner
 from bodywork.model.run import (
     Checkout,
     Claim,
@@ -43,7 +44,8 @@ class World:
         started: every attempt ever started, in order: never twice the same.
         stopped: attempts that were stopped from outside.
         live: the version that answers for each service.
-        claims: which run has the claim on a service.
+        claims: which run has the claim on a service; `claimants`: of which repository it is.
+        versions: all that were ever accepted, by id.
         rolled_back: services that a run has begun to roll back.
     """
 
@@ -59,6 +61,8 @@ class World:
     live: dict[str, ServiceVersion] = field(default_factory=dict)
     unrestorable: set[str] = field(default_factory=set)
     claims: dict[str, tuple[RunName, Claim]] = field(default_factory=dict)
+    claimants: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, ServiceVersion] = field(default_factory=dict)
     rolled_back: set[tuple[str, RunName]] = field(default_factory=set)
 
     def outcome(self, attempt: StageRun, default: Observation) -> Observation:
@@ -110,15 +114,32 @@ class FakeEngine:
     def live_version(self, project: ProjectName, stage: StageName) -> ServiceVersion | None:
         return self.world.live.get(service_name(project, stage))
 
-    def claim_service(self, attempt: StageRun, image: str, is_over: IsOver) -> Claim | HeldBy:
+    def owner_of_service(self, project: ProjectName, stage: StageName, is_over: IsOver) -> str:
+        service = service_name(project, stage)
+        holder = self.world.claims.get(service, (None, None))[0]
+        return self._owner(service, held=holder is not None and not is_over(holder))
+
+    def _owner(self, service: str, *, held: bool) -> str:
+        live, (holder, _) = self.world.live.get(service), self.world.claims.get(service, ("", None))
+        decides = held and (service, holder) not in self.world.rolled_back
+        claimant = self.world.claimants.get(service, "") if decides else ""
+        return claimant or (live.repository if live else "")
+
+    def claim_service(
+        self, attempt: StageRun, image: str, deployer: Deployer, is_over: IsOver
+    ) -> Claim | HeldBy:
         service = service_name(attempt.project, attempt.stage)
         holder, claim = self.world.claims.get(service, (attempt.run, None))
-        if holder != attempt.run and not is_over(holder):
-            return HeldBy(holder)
-        if holder != attempt.run or claim is None:
-            assert not is_over(attempt.run)
-            claim = Claim(f"uid-{service}", self.world.live.get(service))
-            self.world.claims[service] = (attempt.run, claim)
+        if holder == attempt.run and claim:
+            return claim
+        held = holder if holder != attempt.run and not is_over(holder) else None
+        check_owner(service, self._owner(service, held=bool(held)), deployer, held or "")
+        if held:
+            return HeldBy(held)
+        assert not is_over(attempt.run)
+        claim = Claim(f"uid-{service}", self.world.live.get(service))
+        self.world.claims[service] = (attempt.run, claim)
+        self.world.claimants[service] = deployer.repository
         return claim
 
     def abandon_claim(self, attempt: StageRun, image: str) -> None:
@@ -144,7 +165,9 @@ class FakeEngine:
     def accept_version(self, attempt: StageRun) -> None:
         self._require_claim(attempt)
         service = service_name(attempt.project, attempt.stage)
-        self.world.live[service] = ServiceVersion(_uid(attempt), attempt.run, attempt.stage, "c0")
+        repository = self.world.claimants[service]
+        version = ServiceVersion(_uid(attempt), attempt.run, attempt.stage, "c0", repository)
+        self.world.live[service] = self.world.versions[version.id] = version
 
     def restore_version(self, attempt: StageRun, claim: Claim) -> Observation:
         service = service_name(attempt.project, attempt.stage)
@@ -164,7 +187,7 @@ class FakeEngine:
             self.world.live.pop(service, None)
             return Observation(Phase.ABSENT)
         if live != previous:
-            self.world.live[service] = previous
+            self.world.live[service] = self.world.versions.get(previous.id, previous)
             return RUNNING
         return READY
 

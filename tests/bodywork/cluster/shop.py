@@ -21,6 +21,7 @@ from bodywork.cluster.views import RunView
 from bodywork.cluster.watching import Watched
 from bodywork.errors import BodyworkError, NotFound
 from bodywork.model.names import Namespace, ProjectName, RunName, StageName
+from bodywork.model.repository import Deployer
 from bodywork.model.run import Claim, Observation, Phase, StageRun
 from bodywork.model.stage import Service, Stage
 from tests.servers.kubernetes_objects import Objects, Refusal
@@ -35,6 +36,7 @@ _ERRORS = {"NotFound": NotFound, "AlreadyExists": AlreadyExists, "Conflict": Con
 
 
 MOST_TRIES = 100
+DEPLOYER = Deployer("host/ada/shop")
 
 
 def nothing() -> None:
@@ -142,10 +144,9 @@ class Shop:
         self.objects = Objects()
         self.over: set[str] = set()
 
-    def desk(self, run: str, number: int = 1) -> "Desk":
-        return Desk(
-            self, StageRun(NAMESPACE, ProjectName("shop"), RunName(run), STAGE.name, number)
-        )
+    def desk(self, run: str, number: int = 1, deployer: Deployer = DEPLOYER) -> "Desk":
+        attempt = StageRun(NAMESPACE, ProjectName("shop"), RunName(run), STAGE.name, number)
+        return Desk(self, attempt, deployer)
 
     def deployment(self) -> Found | None:
         return self.objects.kept.get((DEPLOYMENTS, NAME))
@@ -202,8 +203,8 @@ class Shop:
 class Desk:
     """One controller of one run."""
 
-    def __init__(self, shop: Shop, attempt: StageRun) -> None:
-        self.shop, self.attempt = shop, attempt
+    def __init__(self, shop: Shop, attempt: StageRun, deployer: Deployer) -> None:
+        self.shop, self.attempt, self.deployer = shop, attempt, deployer
         self.client = Direct(shop.objects)
         client = cast(Client, self.client)
         self.sources = Snapshots(client, NAMESPACE, lambda run: {"uid": run})
@@ -218,7 +219,7 @@ class Desk:
         self.claims = ServiceClaims(client, NAMESPACE, Versions(client, NAMESPACE))
 
     def claim(self) -> Claim:
-        answer = self.services.claim(self.attempt, "image", self.is_over)
+        answer = self.services.claim(self.attempt, "image", self.deployer, self.is_over)
         assert isinstance(answer, Claim), answer
         return answer
 

@@ -140,7 +140,7 @@ def test_a_late_claim_of_an_overtaken_controller_does_not_land(existing: bool) -
 
     late.client.between = once(overtake)
     with pytest.raises(EngineError):
-        late.services.claim(late.attempt, "image", is_over)
+        late.services.claim(late.attempt, "image", late.deployer, is_over)
     found = shop.deployment()
     assert found
     assert labels.holder_of(found) in (None, "run-0")
@@ -155,7 +155,9 @@ def test_two_first_deployments_at_once_are_one_after_the_other() -> None:
     shop = Shop()
     first, second = shop.desk("run-a"), shop.desk("run-b")
     first.client.between = once(lambda: _deploy_only(second))
-    assert first.services.claim(first.attempt, "image", first.is_over) == HeldBy(RunName("run-b"))
+    assert first.services.claim(first.attempt, "image", first.deployer, first.is_over) == HeldBy(
+        RunName("run-b")
+    )
     assert claim_of(shop.deployment()) == "run-b"
 
 
@@ -331,7 +333,9 @@ class Actor:
 
     def _live(self) -> Iterator[None]:
         services, attempt = self.desk.services, self.desk.attempt
-        while not isinstance(claim := services.claim(attempt, "image", self.desk.is_over), Claim):
+        while not isinstance(
+            claim := services.claim(attempt, "image", self.desk.deployer, self.desk.is_over), Claim
+        ):
             yield
         self.claimed = True
         yield

@@ -101,7 +101,7 @@ def test_an_escaped_text_arrives_as_it_was(text: str) -> None:
 def test_the_words_of_a_stage_arrive_as_they_were(repository: str, reference: str) -> None:
     source = StageSource(repository, reference, COMMIT)
     job = build_job(attempt("train"), TRAIN, "image:1", source, {})
-    deployment = build_deployment(attempt("serve"), SERVE, "image:1", source)
+    deployment = build_deployment(attempt("serve"), SERVE, "image:1", source, repository)
     for manifest, name in ((job, "train"), (deployment, "serve")):
         where = ["--", repository, reference, name]
         assert words(manifest) == ["bodywork", "stage", "--commit", COMMIT, *where]

@@ -54,7 +54,7 @@ def job(source: StageSource = GIT, stage: Stage = TRAIN) -> Manifest:
 
 
 def deployment() -> Manifest:
-    return build_deployment(attempt("serve"), SERVE, "image:1", GIT)
+    return build_deployment(attempt("serve"), SERVE, "image:1", GIT, "host/shop")
 
 
 def cron_job() -> Manifest:

@@ -56,7 +56,7 @@ class Scene:
     def has(self, run: str, *, replicas: int | None = None, ready: int = 1, **spec: Any) -> str:
         """Let the Deployment have that run's version, with so many replicas of it; its uid."""
         source = StageSource("https://git.example/shop", "main", COMMIT)
-        body = build_deployment(version(run), STAGE, "image", source)
+        body = build_deployment(version(run), STAGE, "image", source, "git.example/shop")
         body["spec"] |= spec | ({} if replicas is None else {"replicas": replicas})
         body["metadata"]["annotations"] = {
             labels.ACCEPTED: "run-0/1",

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from bodywork.local import LocalAdministration, LocalEngine
 from bodywork.model.names import Namespace, ProjectName, RunName, StageName
+from bodywork.model.repository import Deployer
 from bodywork.model.run import Checkout, Claim, Observation, Phase, StageRun
 from bodywork.model.stage import Batch, SecretVariable, Service, Stage
 
 NAMESPACE = Namespace("shop")
 PROJECT = ProjectName("shop")
 COMMIT = "c" * 40
+DEPLOYER = Deployer("host/ada/shop")
 SERVER = """
 import http.server
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -105,7 +107,9 @@ class Machine:
 
     def claim(self, attempt: StageRun) -> Claim:
         """Take the claim, as where each other run has ended."""
-        answer = self.engine.claim_service(attempt, "image", lambda run: run != attempt.run)
+        answer = self.engine.claim_service(
+            attempt, "image", DEPLOYER, lambda run: run != attempt.run
+        )
         assert isinstance(answer, Claim)
         return answer
 

@@ -9,10 +9,11 @@ import urllib.request
 import pytest
 
 from bodywork.errors import NotClaimed
-from bodywork.local.services import read_live
+from bodywork.local.live import read_live
 from bodywork.model.names import RunName
 from bodywork.model.run import Claim, HeldBy, Phase, ServiceVersion, Unresolved
 from tests.bodywork.local.machine import (
+    DEPLOYER,
     NAMESPACE,
     PROJECT,
     SERVER,
@@ -55,7 +56,9 @@ def test_two_runs_cannot_end_each_others_version(machine: Machine) -> None:
     deploy(machine, "run-a")
     publish(machine, "run-b")
     second = attempt_of("serve", 1, "run-b")
-    held = machine.engine.claim_service(second, "image", lambda run: run in ("run-0", "run-b"))
+    held = machine.engine.claim_service(
+        second, "image", DEPLOYER, lambda run: run in ("run-0", "run-b")
+    )
     assert held == HeldBy(RunName("run-a"))
     for change in (
         lambda: machine.engine.ensure_version(second, service(), "c", "image"),

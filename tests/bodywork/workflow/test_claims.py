@@ -7,6 +7,7 @@ import pytest
 
 from bodywork.cli.conclusion import describe_leftovers
 from bodywork.model.names import RunName, StageName
+from bodywork.model.repository import Deployer
 from bodywork.model.run import Claim, HeldBy, ServiceVersion, StageRun, Unresolved
 from bodywork.model.workflow import Workflow
 from bodywork.ports import IsOver
@@ -189,8 +190,10 @@ def test_what_cannot_be_brought_back_is_kept_and_the_run_says_so() -> None:
     place.world.outcomes["check"] = [FAILED]
 
     class Edited(FakeEngine):
-        def claim_service(self, attempt: StageRun, image: str, is_over: IsOver) -> Claim | HeldBy:
-            super().claim_service(attempt, image, is_over)
+        def claim_service(
+            self, attempt: StageRun, image: str, deployer: Deployer, is_over: IsOver
+        ) -> Claim | HeldBy:
+            super().claim_service(attempt, image, deployer, is_over)
             return Claim("u", Unresolved("its ReplicaSet was pruned"))
 
     controller = place.controller(wrap_engine=lambda engine: Edited(place.world, engine.namespace))
