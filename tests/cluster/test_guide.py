@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from bodywork.cli.demo_project import demo_project
+from bodywork.model.repository import identify_repository
 from tests.cluster.projects import Project
 from tests.cluster.site import Site
 from tests.cluster.waiting import wait_for
@@ -126,8 +127,12 @@ def test_private_project_from_namespace_to_deleted_service(site: Site, tmp_path:
     # Deleting Service Deployments
     shown = site.run("service", "display", namespace)
     assert [re.split(r"\s{2,}", line) for line in shown.out.splitlines()] == [
-        ["SERVICE_URL", "EXPOSED", "AVAILABLE_REPLICAS", "UNAVAILABLE_REPLICAS"],
-        [f"http://{PROJECT}--model-scoring-service:5000", "true", "1", "0"],
+        ["SERVICE_URL", "EXPOSED", "AVAILABLE_REPLICAS", "UNAVAILABLE_REPLICAS", "REPOSITORY"],
+        [
+            f"http://{PROJECT}--model-scoring-service:5000",
+            *("true", "1", "0"),
+            identify_repository(private.url(product)),
+        ],
     ]
     gone = site.run("service", "delete", namespace, f"--name={PROJECT}--model-scoring-service")
     assert gone.code == 0, gone.err

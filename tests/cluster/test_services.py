@@ -33,9 +33,9 @@ def test_a_first_version_is_deployed_shown_and_deleted(site: Site, live: Project
     shown = site.run("service", "display", f"--namespace={site.namespace}")
     head, row = shown.out.splitlines()
     assert head.split() == [
-        "SERVICE_URL", "EXPOSED", "AVAILABLE_REPLICAS", "UNAVAILABLE_REPLICAS",
+        "SERVICE_URL", "EXPOSED", "AVAILABLE_REPLICAS", "UNAVAILABLE_REPLICAS", "REPOSITORY",
     ]  # fmt: skip
-    assert row.split() == ["http://shop--serve:5000", "true", "2", "0"]
+    assert row.split() == ["http://shop--serve:5000", "true", "2", "0", str(live.folder)]
     assert answers(Visitor(site, "http://shop--serve:5000").counted()) == {"v1"}
     gone = site.run("service", "delete", f"--namespace={site.namespace}", "--name=shop--serve")
     assert gone.code == 0, gone.err

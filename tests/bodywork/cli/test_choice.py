@@ -61,6 +61,28 @@ def test_a_succeeded_run_has_nothing_to_resume(office: Office, place: MemoryPlac
     assert (again.finished, again.request.from_stage) == (False, "serve")
 
 
+def test_another_repository_is_not_taken_for_that_of_the_run(
+    office: Office, place: MemoryPlace
+) -> None:
+    run = office.begin()
+    other = Order(resume=True, run=run, git_repo_url="https://host/other")
+    with pytest.raises(UsageError, match=f"run {run} is of repo"):
+        choose(place, other)
+    same = Order(resume=True, run=run, git_repo_url="repo.git")
+    assert (choose(place, same).earlier or office.store.load(run).checkpoint).id == run
+
+
+def test_to_adopt_goes_on_record(office: Office, place: MemoryPlace) -> None:
+    fresh = choose(place, Order(git_repo_url="url", git_repo_branch="main", adopt=True))
+    assert fresh.request
+    assert fresh.request.adopt
+    run = office.begin_and_die("step-1-running")
+    assert choose(place, Order(resume=True)).request is None
+    continued = choose(place, Order(resume=True, adopt=True))
+    assert continued.request
+    assert (continued.request.adopt, continued.unfinished) == (True, run)
+
+
 def test_a_run_that_is_not_there_is_named(place: MemoryPlace) -> None:
     with pytest.raises(RunNotFound, match="no run nope is on record in namespace shop"):
         choose(place, Order(resume=True, run="nope"))

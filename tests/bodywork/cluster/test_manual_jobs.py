@@ -1,5 +1,6 @@
 """Jobs that schedules make by hand, and what an update does to older schedules."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from bodywork.cluster.cron_manifests import (
     change_cron_job,
     check_name,
     makes_other_pods,
+    parse_cron_job,
 )
 from bodywork.cluster.manual_jobs import build_manual_job, manual_name
 from bodywork.cluster.trial import build_trial
@@ -53,6 +55,18 @@ def test_a_job_by_hand_is_that_of_the_schedule_and_goes_with_it() -> None:
     assert job["metadata"]["annotations"] == {"cronjob.kubernetes.io/instantiate": "manual"}
     [owner] = job["metadata"]["ownerReferences"]
     assert (owner["name"], owner["uid"], owner["controller"]) == ("nightly", "u-1", True)
+
+
+@pytest.mark.parametrize("adopt", [True, False])
+def test_a_schedule_says_whether_its_runs_adopt_and_an_update_keeps_it(adopt: bool) -> None:
+    schedule = replace(SCHEDULE, adopt=adopt, retries=2)
+    found = build_cron_job(schedule, "shop")
+    assert parse_cron_job(found).cronjob == schedule
+    later = replace(schedule, adopt=not adopt)
+    assert makes_other_pods(schedule, later)
+    assert parse_cron_job(change_cron_job(found, later)).cronjob == later
+    [container] = found["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    assert ("--adopt" in container["args"]) == adopt
 
 
 def test_a_trial_looks_as_the_schedule_would_and_is_none_of_its_jobs() -> None:
