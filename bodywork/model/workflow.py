@@ -20,8 +20,8 @@ class Workflow:
             is the namespace's then, and put in when the run reads its project.
         steps: stage names by step; the stages of a step run side by side.
         stages: every stage that `steps` or `run_on_failure` names.
-        rollback_scope: what a failed run restores: every service it changed, or only that of
-            the stage that failed.
+        rollback_scope: what a failed run restores: every service it changed, or only
+            those that failed.
         run_on_failure: batch stage that runs after a failure and its roll-back, if any.
     """
 

@@ -21,12 +21,16 @@ LOOK_SECONDS = 0.2
 
 
 def to_restore(progress: Progress) -> list[StageName]:
-    """Return the services that the failed run has still to restore, newest first."""
+    """Return the services that the failed run has still to restore, newest first.
+
+    Those whose new version was never accepted are among them, whichever stage is blamed: several
+    may fail in one step, and none may stay half changed.
+    """
     changed = progress.changed_services()
     if progress.cancelled_by or progress.project.rollback_scope == "run":
         return changed
     culprit = progress.verdict.stage if progress.verdict else ""
-    return [name for name in changed if name == culprit]
+    return [name for name in changed if name == culprit or not progress.stages[name].succeeded]
 
 
 def restore_next(context: Context, progress: Progress) -> Progress:

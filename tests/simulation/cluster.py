@@ -18,6 +18,7 @@ Step = Callable[[], None]
 REVISION = "deployment.kubernetes.io/revision"
 HASH = "pod-template-hash"
 GRACE_SECONDS = 3.0
+SLOWEST_SECONDS = 40.0
 
 
 @dataclass(slots=True)
@@ -26,12 +27,18 @@ class Script:
 
     Attributes:
         codes: stage → exit codes, attempt by attempt; the last one is for all others.
+        of_runs: run → stage → the same, where a run has its own.
         sick: commits whose services crash.
+        dying: commits whose services become ready, and crash before that counts.
+        slow: commits whose services may need longer than they are given.
         longest: seconds that a stage may take.
     """
 
     codes: dict[str, list[int]] = field(default_factory=dict)
+    of_runs: dict[str, dict[str, list[int]]] = field(default_factory=dict)
     sick: frozenset[str] = frozenset()
+    dying: frozenset[str] = frozenset()
+    slow: frozenset[str] = frozenset()
     longest: float = 20.0
 
 
@@ -175,28 +182,36 @@ class Cluster:
 
     def _code_of(self, pod: Object) -> int:
         borne = pod["metadata"]["labels"]
-        codes = self.script.codes.get(borne[labels.STAGE], [0])
+        own = self.script.of_runs.get(borne[labels.RUN], self.script.codes)
+        codes = own.get(borne[labels.STAGE], [0])
         return codes[min(int(borne[labels.ATTEMPT]), len(codes)) - 1]
 
     def _serve(self, pod: Object) -> Iterator[Step]:
         """A service's pod becomes ready, or crashes again and again."""
         commit = pod["metadata"].get("annotations", {}).get(labels.COMMIT, "")
         state = pod["status"]["containerStatuses"][0]
-        if commit in self.script.sick:
-            if not state["restartCount"] and self._in("crash", _uid(pod), 0.1, 3.0):
-                ended = {"exitCode": 1, "message": "crash"}
-                crashed = {
-                    "name": CONTAINER,
-                    "state": {"waiting": {"reason": "CrashLoopBackOff"}},
-                    "restartCount": 1,
-                    "lastState": {"terminated": ended},
-                }
-                status = {**pod["status"], "containerStatuses": [crashed]}
+        dies = commit in self.script.sick or (commit in self.script.dying and is_ready(pod))
+        if dies:
+            latest = 0.9 * STEADY_SECONDS if is_ready(pod) else 3.0
+            if not state["restartCount"] and self._in("crash", _uid(pod), 0.1, latest):
+                yield lambda: self._crash(pod)
+        elif not is_ready(pod) and not state["restartCount"]:
+            latest = SLOWEST_SECONDS if commit in self.script.slow else 5.0
+            if self._in("ready", _uid(pod), 0.1, latest):
+                now = str(self._time.now)
+                ready = {"type": "Ready", "status": "True", "lastTransitionTime": now}
+                status = {**pod["status"], "conditions": [ready]}
                 yield lambda: self.server.set_status(PODS, _name(pod), status)
-        elif not is_ready(pod) and self._in("ready", _uid(pod), 0.1, 5.0):
-            ready = {"type": "Ready", "status": "True", "lastTransitionTime": str(self._time.now)}
-            status = {**pod["status"], "conditions": [ready]}
-            yield lambda: self.server.set_status(PODS, _name(pod), status)
+
+    def _crash(self, pod: Object) -> None:
+        crashed = {
+            "name": CONTAINER,
+            "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+            "restartCount": 1,
+            "lastState": {"terminated": {"exitCode": 1, "message": "crash"}},
+        }
+        status = {**pod["status"], "containerStatuses": [crashed], "conditions": []}
+        self.server.set_status(PODS, _name(pod), status)
 
     # -- Jobs -------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from tests.simulation import acts
 from tests.simulation.cluster import Cluster
 from tests.simulation.controllers import Desk, open_desk
 from tests.simulation.faults import Fault, Faults
+from tests.simulation.pairs import draw_pair
 from tests.simulation.scheduler import Actor, Process, SimulatedTime
 from tests.simulation.server import MAPS, SHOP, Server
 from tests.simulation.stories import CHAOS_SECONDS, Branch, Command, Limits, draw_story
@@ -75,7 +76,7 @@ class History:
     """
 
     def __init__(self, seed: int, limits: Limits) -> None:
-        self.story = draw_story(seed, limits)
+        self.story = (draw_pair if limits.pairs else draw_story)(seed, limits)
         self.time = SimulatedTime(seed)
         self.server = Server(self.time)
         self.cluster = Cluster(self.server, self.story.script)
@@ -120,6 +121,7 @@ class History:
         self.time.actor(Process("cluster"), "controllers", self.cluster.work).start()
         for command in self.story.commands:
             self.time.sleep(command.at - self.time.now)
+            self.faults.active = self.time.now >= self.story.quiet_seconds
             self._obey(command)
         self.time.sleep(CHAOS_SECONDS - self.time.now)
         self.faults.active, self.server.full = False, frozenset()
@@ -198,7 +200,9 @@ class History:
         return self.story.knows_dead and self._processes[holder.host].dead
 
     def _begin(self, desk: Desk, run: str, process: Process) -> str:
-        desk.controller.begin(Request(SHOP, "https://git.example/repo", "main"), run)
+        commit = self.story.commits.get(run, "")
+        request = Request(SHOP, "https://git.example/repo", "main", commit)
+        desk.controller.begin(request, run)
         return self._ended(desk.controller.execute(RunName(run)), process)
 
     def _resume(self, desk: Desk, run: str, process: Process) -> str:

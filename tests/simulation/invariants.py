@@ -12,6 +12,10 @@ from statemachine.checkpoint import Checkpoint
 from statemachine.codec import LIMIT_BYTES
 from statemachine.stores.configmap import CHECKPOINT
 from tests.servers.kubernetes_objects import Object
+from tests.simulation.accepted import (
+    an_accepted_version_answers,
+    nothing_goes_past_an_accepted_version,
+)
 from tests.simulation.acts import DISTURBING
 from tests.simulation.cluster import is_leaving, is_ready
 from tests.simulation.history import CONTROLLER, Fence, Outcome, checkpoint_in
@@ -189,6 +193,8 @@ RULES: tuple[Rule, ...] = (
     a_service_answers,
     versions_change_under_a_claim,
     the_last_accepted_version_is_live,
+    an_accepted_version_answers,
+    nothing_goes_past_an_accepted_version,
     every_run_ends,
     no_error_of_the_code,
 )

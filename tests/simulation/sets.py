@@ -1,5 +1,6 @@
 """Sets of stories, from the simplest to all, and which seeds of them the tests go through."""
 
+import os
 from dataclasses import dataclass
 
 from tests.simulation.acts import ACTS, OF_BATCH
@@ -15,6 +16,7 @@ SETS = {
     "two": Limits(EVERY_FAULT, runs=1, controllers=4, ends=ENDS),
     "acts": Limits(EVERY_FAULT, OF_BATCH, runs=1, controllers=4, ends=ENDS),
     "services": Limits(services=True),
+    "pairs": Limits(EVERY_FAULT, controllers=3, services=True, pairs=True, ends=ENDS),
     "all": Limits(EVERY_FAULT, ACTS, runs=2, controllers=4, services=True, ends=ENDS | {"prune"}),
 }
 ENOUGH = 250
@@ -47,6 +49,7 @@ PLANNED = (
     Planned("calm", 1, 100),
     Planned("faults", 1),
     Planned("acts", 1001),
+    Planned("pairs", 3001, 200 if os.environ.get("BODYWORK_TEST_EVERY") else 40),
     *(Planned("all", 2001 + number * ENOUGH) for number in range(6)),
 )
 
@@ -68,5 +71,6 @@ REGRESSIONS = (
     Regression("all", 200219, "a Service created late stayed after its Deployment was removed"),
     Regression("all", 3089, "a late controller published the source of a run that had ended"),
     Regression("all", 3102, "a late controller noted a stop on a Job that had ended"),
+    Regression("pairs", 3012, "one of two services that failed with ROLLBACK_SCOPE=stage stayed"),
     Regression("acts", 1022, "a cancel, itself overtaken, noted a stop on a Job that had ended"),
 )

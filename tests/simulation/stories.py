@@ -1,7 +1,7 @@
 """What happens in one history, drawn from its seed: projects, runs, commands, and faults."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -35,7 +35,12 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A history before it happens."""
+    """A history before it happens.
+
+    Attributes:
+        commits: run → the commit that was asked for; others use the branch's head.
+        quiet_seconds: until when no fault comes.
+    """
 
     project: Workflow
     script: Script
@@ -44,6 +49,8 @@ class Story:
     rate: float
     knows_dead: bool
     off: timedelta
+    commits: Mapping[str, str] = field(default_factory=dict)
+    quiet_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,7 @@ class Limits:
     runs: int = 1
     controllers: int = 1
     services: bool = False
+    pairs: bool = False
     ends: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -80,7 +88,7 @@ def draw_story(seed: int, limits: Limits) -> Story:
     )
     return Story(
         project=project,
-        script=Script(codes, sick, dice.choice([2.0, 20.0, 60.0])),
+        script=Script(codes, sick=sick, longest=dice.choice([2.0, 20.0, 60.0])),
         commands=tuple(sorted(commands, key=lambda each: each.at)),
         kinds=frozenset(faults),
         rate=dice.choice([0.0, 0.02, 0.08, 0.2]) if faults else 0.0,

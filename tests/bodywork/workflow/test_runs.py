@@ -144,6 +144,18 @@ def test_rollback_scope_stage_leaves_services_of_stages_that_succeeded() -> None
     assert place.world.live["shop--serve"].run == last.id
 
 
+def test_rollback_scope_stage_restores_every_service_that_was_not_proven() -> None:
+    both = ((service("serve"), service("extra")),)
+    place = office(workflow(*both, scope="stage"))
+    place.world.live |= {"shop--serve": OLD, "shop--extra": OLD}
+    place.world.outcomes |= {"serve": [FAILED], "extra": [FAILED]}
+    last = place.run()
+    assert last.state == lifecycle.ROLLED_BACK
+    assert place.world.live == {"shop--serve": OLD, "shop--extra": OLD}
+    restored = {stage.restoration for stage in place.progress(last.id).stages.values()}
+    assert restored == {"restored"}
+
+
 def test_a_service_that_cannot_be_brought_back_is_said_and_the_run_has_failed() -> None:
     place = office()
     place.world.live["shop--serve"] = OLD
