@@ -96,6 +96,8 @@ class LocalEngine:
             for attempt in self._attempts(run):
                 if not processes.look(attempt).alive:
                     remove_tree(str(attempt / "work"))
+            for half_made in (self._folders.run(run) / "attempts").glob("*/.*"):
+                remove_tree(str(half_made))  # by a controller that was killed: we hold the guard
 
     def forget(self, run: RunName) -> None:
         """Remove all attempts, logs and sources of the run; not a live service."""

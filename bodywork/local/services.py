@@ -4,7 +4,6 @@
 version before it is ended after the switch, and its folder is kept, so that it can come back.
 """
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bodywork.errors import EngineError, NotClaimed
-from bodywork.local import processes
+from bodywork.local import leftovers, processes
 from bodywork.local.claims import (
     WrittenClaim,
     begin_roll_back,
@@ -33,7 +32,6 @@ from bodywork.local.network.addresses import Endpoint
 from bodywork.local.network.listeners import Listener, find_listeners
 from bodywork.local.spawn import Spawner
 from bodywork.local.supervisor import files
-from bodywork.local.supervisor.copying import remove_tree
 from bodywork.model.names import RunName
 from bodywork.model.repository import Deployer
 from bodywork.model.run import (
@@ -153,16 +151,22 @@ class Services:
         with self._claimed(attempt):
             self._switch(service, folder)
             files.send_command(str(folder), files.KEEP)
-            for other in _versions(service):
+            for other in leftovers.versions(service):
                 if other != folder and files.is_held(str(other)):
                     processes.stop(other)
+            if claim := read_claim(service):
+                kept = {folder.name, claim.previous}
+                leftovers.tidy(self._folders, service, attempt.run, kept)
 
     def restore(self, attempt: StageRun, claim: Claim) -> Observation:
         """Take the next step towards the version before being live and nothing of `attempt`."""
         service = self._folders.service(attempt.project, attempt.stage)
         with locked(service):
             other = begin_roll_back(service, attempt)
-            return self._restore(service, attempt, claim, other)
+            seen = self._restore(service, attempt, claim, other)
+            if seen.phase is not Phase.RUNNING:
+                leftovers.tidy(self._folders, service, attempt.run, _live_id(service))
+            return seen
 
     def _restore(self, service: Path, attempt: StageRun, claim: Claim, other: str) -> Observation:
         previous, live = claim.previous, read_live(service)
@@ -185,16 +189,13 @@ class Services:
         return self._bring_back(service, ours, previous)
 
     def settle(self, attempt: StageRun, keep: tuple[str, ...]) -> None:
-        """Drop the files of versions that are neither live nor to be kept; their logs stay."""
+        """Drop what is neither live nor to be kept; logs stay as long as their run's record."""
         service = self._folders.service(attempt.project, attempt.stage)
         with locked(service):
-            live, claim = read_live(service), read_claim(service)
+            claim = read_claim(service)
             if claim and claim.run != attempt.run:
                 return  # what its roll-back needs, that run knows
-            kept = {*keep, live["id"] if live else ""}
-            for version in _versions(service):
-                if version.name not in kept and not files.is_held(str(version)):
-                    remove_tree(str(version / files.WORK))
+            leftovers.tidy(self._folders, service, attempt.run, {*keep, *_live_id(service)})
 
     def forget(self, run: str) -> None:
         """Remove a run's versions, except one that is live, or that a roll-back may need."""
@@ -202,9 +203,9 @@ class Services:
             return
         for service in self._folders.services.iterdir():
             with locked(service):
-                live, claim = read_live(service), read_claim(service)
-                kept = {live["id"] if live else "", claim.previous if claim else ""}
-                for version in _versions(service):
+                claim = read_claim(service)
+                kept = {*_live_id(service), claim.previous if claim else ""}
+                for version in leftovers.versions(service):
                     spec = processes.look(version).spec
                     if spec.get("run") == run and version.name not in kept:
                         processes.remove(version)
@@ -317,12 +318,10 @@ def endpoint_of(spec: dict[str, Any]) -> Endpoint:
     return Endpoint(*spec["endpoint"])
 
 
-def _versions(service: Path) -> list[Path]:
-    try:
-        names = sorted(os.listdir(service / "versions"))
-    except FileNotFoundError:
-        return []
-    return [service / "versions" / name for name in names if name[0] != "."]
+def _live_id(service: Path) -> set[str]:
+    """Return the id of the live version, or nothing."""
+    live = read_live(service)
+    return {live["id"]} if live else set()
 
 
 def _refuse_stranger(endpoint: Endpoint) -> None:

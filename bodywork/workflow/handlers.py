@@ -201,10 +201,14 @@ def _refused(
 
 
 def _finish(context: Context, progress: Progress) -> Advance:
-    """End a run all of whose stages have succeeded; what cannot be tidied up stays."""
+    """End a run all of whose stages have succeeded; what cannot be tidied up stays.
+
+    What a roll-back would come back to is kept: until the end is on record, a user may cancel.
+    """
     for name, stage in progress.stages.items():
         if progress.stage(name).type == "service" and stage.latest:
-            settle = partial(context.engine.settle, progress.latest_run(name), keep=())
+            kept = (stage.previous.id,) if stage.previous else ()
+            settle = partial(context.engine.settle, progress.latest_run(name), keep=kept)
             attempt_call(f"stage={name}: old versions could not be removed", settle, None)
     return _end(context, "finish", progress)
 

@@ -10,6 +10,7 @@ import pytest
 
 from bodywork.errors import NotClaimed
 from bodywork.local.live import read_live
+from bodywork.local.supervisor.copying import remove_tree
 from bodywork.model.names import RunName
 from bodywork.model.run import Claim, HeldBy, Phase, ServiceVersion, Unresolved
 from tests.bodywork.local.machine import (
@@ -120,6 +121,53 @@ def test_a_version_whose_supervisor_died_does_not_live_and_can_come_back(machine
     assert isinstance(claim.previous, ServiceVersion)
     assert bring_back(machine, "run-a", claim) is Phase.READY
     assert answer(machine) == "run-0"
+
+
+def work_trees(machine: Machine) -> list[str]:
+    """Return the versions whose files are kept, and the names of folders that are half made."""
+    versions = machine.root / "namespaces/shop/services/shop--serve/versions"
+    kept = [each.name for each in versions.iterdir() if (each / "work").exists()]
+    return sorted(kept + [each.name for each in versions.iterdir() if each.name[0] == "."])
+
+
+def test_only_the_live_version_and_that_of_a_roll_back_keep_their_files(machine: Machine) -> None:
+    for run in ("run-0", "run-a", "run-b"):
+        deploy(machine, run)
+    assert work_trees(machine) == ["run-a-1", "run-b-1"]
+
+
+def test_a_version_that_was_rolled_back_leaves_no_files(machine: Machine) -> None:
+    deploy(machine, "run-0")
+    claim = deploy(machine, "run-a")
+    half_made = machine.root / "namespaces/shop/services/shop--serve/versions/.run-a-1.0123abcd"
+    half_made.mkdir()
+    assert bring_back(machine, "run-a", claim) is Phase.READY
+    assert work_trees(machine) == ["run-0-1"]
+    assert answer(machine) == "run-0"
+    assert machine.log(attempt_of("serve", 1, "run-a")) == []  # it is there, and empty
+
+
+def test_a_run_that_lost_its_claim_leaves_its_successor_all_it_needs(machine: Machine) -> None:
+    deploy(machine, "run-0")
+    first = deploy(machine, "run-a")
+    publish(machine, "run-b")
+    second = machine.claim(attempt_of("serve", 1, "run-b"))
+    machine.deploy(service(), "run-b", accept=False)
+    assert bring_back(machine, "run-a", first) is Phase.READY  # left alone
+    assert work_trees(machine) == ["run-a-1", "run-b-1"]
+    assert bring_back(machine, "run-b", second) is Phase.READY
+    assert answer(machine) == "run-a"
+
+
+def test_nothing_is_kept_of_a_version_whose_run_is_on_record_no_more(machine: Machine) -> None:
+    deploy(machine, "run-0")
+    deploy(machine, "run-a")
+    machine.engine.forget(RunName("run-0"))  # its version is what a roll-back comes back to
+    remove_tree(str(machine.run_folder("run-0")))
+    assert work_trees(machine) == ["run-0-1", "run-a-1"]
+    deploy(machine, "run-b")
+    versions = machine.root / "namespaces/shop/services/shop--serve/versions"
+    assert sorted(each.name for each in versions.iterdir()) == ["run-a-1", "run-b-1"]
 
 
 @pytest.mark.parametrize("fates", [*itertools.product(["well", "fails later"], repeat=2)])
