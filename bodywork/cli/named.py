@@ -8,10 +8,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from bodywork.cli import exits
 from bodywork.cli.choice import Choice, Order, choose
 from bodywork.cli.launch import Work, account, conclude
-from bodywork.cli.signals import stop_on_signals
 from bodywork.cli.wiring import Place, retry_pause
 from bodywork.workflow.context import LOG
 from bodywork.workflow.resume import may_retry
@@ -48,14 +46,10 @@ def carry_named(
 
     Raises:
         BodyworkError, StateMachineError: as the store and the engine say.
+        Interrupted: between two tries.
     """
-    try:
-        # Signals also between the tries, which have handlers of their own.
-        with stop_on_signals(), place.kept_alive() as heartbeat:
-            return _carry(place, order, choice, pause_seconds, heartbeat)
-    except Interrupted as stopped:
-        exits.tell(str(stopped), label="note")
-        return exits.INTERRUPTED
+    with place.kept_alive() as heartbeat:
+        return _carry(place, order, choice, pause_seconds, heartbeat)
 
 
 def _carry(

@@ -44,16 +44,27 @@ class Stop:
         raise Interrupted(f"stopped by {signal.Signals(number).name}")
 
 
+_in_force: list[Stop] = []
+
+
 @contextmanager
 def stop_on_signals() -> Iterator[Stop]:
-    """Handle signals for as long as the context lasts; one that is ignored (nohup) stays so."""
+    """Handle signals for as long as the context lasts; one that is ignored (nohup) stays so.
+
+    Within another such context it is the same: a second signal is the second one in both.
+    """
+    if _in_force:
+        yield _in_force[0]
+        return
     stop = Stop()
     before = {number: signal.getsignal(number) for number in _WANTED}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:
             signal.signal(number, stop.receive)
+    _in_force.append(stop)
     try:
         yield stop
     finally:
+        _in_force.clear()
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,14 +1,17 @@
 """`bodywork workflow`: run a project, or resume a run."""
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bodywork.cli import options
-from bodywork.cli.exits import Ended, tell
+from bodywork.cli.exits import INTERRUPTED, SUCCESS, Ended, tell
 from bodywork.cli.parameters import LABEL, RUN, STAGE
 from bodywork.model.names import MOST_RETRIES
+
+if TYPE_CHECKING:
+    from bodywork.cli.choice import Order
 
 _EPILOG = """\b
 Examples:
@@ -102,10 +105,25 @@ def workflow(**given: Any) -> None:
     command begins the run, goes on with it after a crash, and ends as the run ended. A retry of it
     is a run of its own, RUN-retry-1, that takes over what succeeded.
     """
-    from bodywork.cli.choice import Order, choose
-    from bodywork.cli.wiring import open_place, resolve_run
+    from bodywork.cli.choice import Order
+    from bodywork.cli.signals import stop_on_signals
+    from statemachine.errors import Interrupted
 
     order = Order(**given).check()
+    try:
+        with stop_on_signals():
+            code = _carry_out(order)
+    except Interrupted as stopped:  # before a run was taken up, or between its tries
+        tell(str(stopped), "the same command goes on from here", label="note")
+        code = INTERRUPTED
+    raise Ended(code)
+
+
+def _carry_out(order: "Order") -> int:
+    """Do what was ordered, and return the exit code. Raises `Interrupted`, and as `launch`."""
+    from bodywork.cli.choice import choose
+    from bodywork.cli.wiring import open_place, resolve_run
+
     place = open_place(order.engine, order.namespace)
     place.require()
     if order.run:
@@ -115,21 +133,21 @@ def workflow(**given: Any) -> None:
         from bodywork.cli.rehearsal import rehearse
 
         rehearse(place, order, choice)
-        return
+        return SUCCESS
     if choice.finished:
         click.echo(f"run {order.run} has succeeded; there is nothing to resume", err=True)
-        return
+        return SUCCESS
     if choice.skipped and choice.earlier:
         from bodywork.cli import advice
 
         run = choice.earlier.id
         resume = f"go on with it: {advice.resume(place, run)}"
         tell(f"run {run} is unfinished, so none was begun", resume, label="note")
-        return
+        return SUCCESS
     if order.name:
         from bodywork.cli.named import carry_named
 
-        raise Ended(carry_named(place, order, choice))
+        return carry_named(place, order, choice)
     from bodywork.cli.launch import launch
 
-    raise Ended(launch(place, order, choice))
+    return launch(place, order, choice)

@@ -24,7 +24,7 @@ class Connections:
             scheme: type(kind.__name__, (kind,), {"ConnectionCls": self._noted(kind.ConnectionCls)})
             for scheme, kind in kinds.items()
         }
-        self._made: weakref.WeakSet[HTTPConnection] = weakref.WeakSet()
+        self._made: list[weakref.ref[HTTPConnection]] = []
         self._cut = False
 
     def cut(self) -> None:
@@ -33,14 +33,16 @@ class Connections:
         One that is still being connected ends when it is, or at its time-out.
         """
         self._cut = True
-        for connection in list(self._made):
-            _shut_down(connection)
+        for known in self._made:
+            if connection := known():
+                _shut_down(connection)
 
     def _noted(self, kind: Any) -> type:
         """Return the class of connections whose open ones are known here."""
 
         def connect(connection: Any) -> None:
-            self._made.add(connection)
+            left = [known for known in self._made if known() is not None]
+            self._made = [*left, weakref.ref(connection)]
             kind.connect(connection)
             if self._cut:
                 _shut_down(connection)

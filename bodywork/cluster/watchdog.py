@@ -76,10 +76,6 @@ class Watchdog:
         """Stop renewing; nobody waits for a request that is on its way."""
         self._closed.set()
 
-    def join(self) -> None:
-        """Wait until it renews no more."""
-        self._thread.join()
-
     def heartbeat(self) -> None:
         """Hear that the controller goes on."""
         self._heard = self._clock()

@@ -32,6 +32,7 @@ class Misbehaviour(enum.Enum):
     HANG_BEFORE = "says nothing, and does nothing"
     HANG_AFTERWARDS = "does it, and says nothing"
     TRUNCATE = "does it, and answers half"
+    HANG_HALFWAY = "does it, answers half, and says nothing more"
     GARBLE = "does it, and answers with `body` in place of JSON"
 
 
@@ -112,7 +113,7 @@ class ApiServer:
 
         A machine that is busy with other tests can take a second for a good answer.
         """
-        hangs = {Misbehaviour.HANG_BEFORE, Misbehaviour.HANG_AFTERWARDS}
+        hangs = {each for each in Misbehaviour if "HANG" in each.name}
         seconds = 0.5 if any(fault.kind in hangs for fault in self.faults) else 30.0
         return TimeOuts(connect=30.0, read=seconds, silence=seconds)
 
@@ -205,6 +206,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 self._send(status, whole[: len(whole) // 2], {"Content-Length": str(len(whole))})
                 self.wfile.flush()
                 self._reset()
+            case Misbehaviour.HANG_HALFWAY:
+                self._send(status, whole[: len(whole) // 2], {"Content-Length": str(len(whole))})
+                self.served.stopped.wait()
+                self.close_connection = True
             case Misbehaviour.GARBLE:
                 self._send(status, fault.body, {"Content-Length": str(len(fault.body))})
 

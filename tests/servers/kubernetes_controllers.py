@@ -52,6 +52,7 @@ class Controllers:
                     self._job(job)
                 for deployment in self._all(DEPLOYMENTS):
                     self._deployment(deployment)
+                self._collect_garbage()
 
     def version(self, name: str = "shop--serve") -> str:
         """Return the version that a Deployment has, "" for none."""
@@ -122,6 +123,16 @@ class Controllers:
         status = {"observedGeneration": 0, **dict.fromkeys(counts, wanted)}
         if found.get("status") != status:
             self._put(DEPLOYMENTS, {**found, "status": status})
+
+    def _collect_garbage(self) -> None:
+        """Delete the ReplicaSets of Deployments that are gone, with their pods."""
+        living = {each["metadata"]["uid"] for each in self._all(DEPLOYMENTS)}
+        for each in self._all(SETS):
+            metadata = each["metadata"]
+            if metadata["ownerReferences"][0]["uid"] not in living:
+                for pod in self._pods_of(metadata["uid"]):
+                    self.server.objects.delete(PODS, pod["metadata"]["name"], {})
+                self.server.objects.delete(SETS, metadata["name"], {})
 
     def _set(self, found: Object, name: str, revision: int) -> Object:
         template = json.loads(json.dumps(found["spec"]["template"]))

@@ -24,6 +24,7 @@ from tests.servers.kubeconfig import write_kubeconfig
 from tests.servers.kubernetes_api import ApiServer, Misbehaviour, api_server
 
 JOBS = "/apis/batch/v1/namespaces/shop/jobs"
+SECONDS = 60.0
 OURS = {labels.MANAGED_BY: labels.BODYWORK, labels.CRONJOB: "nightly"}
 
 
@@ -77,7 +78,8 @@ def watch(client: Client, time: Time, *, heard: bool = True) -> Watchdog:
     )
     _hear[time] = watchdog
     with watchdog:
-        watchdog.join()
+        watchdog._thread.join(SECONDS)
+        assert not watchdog._thread.is_alive()
     return watchdog
 
 
