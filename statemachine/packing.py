@@ -23,13 +23,14 @@ Group: TypeAlias = dict[str, Any]
 
 _OWN = ("topic", "data")
 _SHARED = ("at", "machine", "previous", "sequence", "state", "trigger")
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 _SECOND = timedelta(seconds=1)
 _MICROSECOND = timedelta(microseconds=1)
 
 
 def size_of(value: Any) -> int:
     """Return how many bytes the value takes in a record."""
-    return len(json.dumps(value, separators=(",", ":")))
+    return len(_encode(value))
 
 
 def pack_path(path: Sequence[Move], since: datetime) -> list[Row]:

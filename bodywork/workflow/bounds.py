@@ -1,78 +1,128 @@
 """What is left out of a run's record so that it always fits: decided here and nowhere else.
 
-Sizes are bytes of the record's JSON, in which a character may take twelve. What only explains goes
-first (lines of logs, then hints, then what earlier attempts of a stage came to, then the ends of
-reasons), the oldest and largest of it first; the stage that the run is blamed on keeps its words
-longest. What a controller decides by is never left out: states, names, identities, numbers. So each
-record of a workflow that `problem_with_size` has let pass can be saved, in any state, and so can
-its end and its cancel.
+A record has facts, which a controller decides by (states, names, identities, times, numbers), and
+words, which only explain: lines of logs, hints, reasons. Facts are never left out; how much they
+can be is known from the workflow (`problem_with_size`). Words have a budget of bytes, in which a
+character may take twelve. Each is stored once, however many stages say it. Where they are too many,
+lines of logs go first, then hints, then all that is known of attempts that others followed, then
+the ends of reasons; the largest of the oldest first. What the run is blamed on keeps its words
+longest. So each record can be saved, in any state, and so can its end and its cancel.
 """
 
-import json
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Iterator
+from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii
+from typing import Any, Literal, TypeAlias
 
-Json: TypeAlias = dict[str, Any]
-Cut: TypeAlias = tuple[Json, str, Any]
-"""A part of the record, a key of it, and what takes the place of the value (None: nothing)."""
+from statemachine.packing import size_of
 
-SMALL_BYTES = 64 << 10
-STAGE_BYTES = 512
-"""What a record may have: so much, and so much for each stage, …"""
-MOST_BYTES = 352 << 10
-"""… up to this. The rest of a checkpoint's limit is for its path, hooks and envelope."""
-LEAST_BYTES = {"batch": 320, "service": 640}
-"""What a stage needs at the least, beside its definition: its state and its last attempt; a service
-its claim as well, with the version to come back to."""
-MOVE_BYTES = 110
-MOST_PATH_BYTES = 112 << 10
+Kind: TypeAlias = Literal["tail", "details", "hint", "reason", "remark", "modules"]
+"""What a word is: a remark is a reason that may go entirely; tail and details are lines."""
+
+EARLIER, LAST, BLAMED = 0, 1, 2
+"""How long a word is to be kept: that of an attempt which another followed, or of the newest
+attempt, or of what the run is blamed on."""
+
+FEW_BYTES, LEAST_BYTES, FACT_BYTES = 60 << 10, 16 << 10, 120
+"""The words of a run of few stages; of many; and what another stage takes off the former."""
+MOST_BYTES = 396 << 10
+"""Of a run's data and its path. The rest of a checkpoint's limit is for what is due for hooks and
+their failures (`statemachine.bounds`), and its envelope."""
+MOVE_BYTES, MOVES_BESIDE_STEPS = 64, 5
+REQUEST_BYTES = 12 << 10
 REASON_BYTES = 100
 """Of a reason, where it has to be short; `attempts.NOT_ENDED` is within half of it."""
-VERDICT_BYTES = 600
-VERDICT_LINES = 5
+BLAMED_BYTES, BLAMED_LINES = 600, 5
+"""Of the words that the run is blamed on."""
 
 
-def size_of(value: Any) -> int:
-    """Return how many bytes the value takes in a record."""
-    return len(json.dumps(value, separators=(",", ":")))
+def budget_of(stages: int) -> int:
+    """Return how many bytes the words of a run of so many stages may have."""
+    return max(LEAST_BYTES, FEW_BYTES - FACT_BYTES * stages)
 
 
-def budget_of(data: Mapping[str, Any]) -> int:
-    """Return how many bytes the record's data may have."""
-    return min(MOST_BYTES, SMALL_BYTES + STAGE_BYTES * len(data.get("stages", ())))
+@dataclass(slots=True)
+class Word:
+    """A text, or lines, or another JSON value, that explains something.
 
-
-def fit(data: Json, budget: int | None = None) -> Json:
-    """Return the data with as little left out as the budget asks for; its parts are changed.
-
-    `shortened` is then put into it, for people who miss something.
+    Attributes:
+        rank: the longest of those for whom it stands: EARLIER, LAST or BLAMED.
     """
-    excess = size_of(data) - (budget_of(data) if budget is None else budget)
-    if excess <= 0:
-        return data
-    data["shortened"] = True
-    excess += size_of({"shortened": True})
-    for cuts in _IN_TURN:
-        for part, key, less in cuts(data):
-            if excess <= 0:
-                return data
-            excess -= size_of(part[key])
-            if less is None:
-                del part[key]
-                excess -= size_of(key) + len(":,")
-            else:
-                part[key] = less
-                excess += size_of(less)
-    return data
+
+    value: Any
+    kind: Kind
+    rank: int
 
 
-def problem_with_size(workflow: Mapping[str, Any]) -> str:
-    """Return why a run of this workflow (as it stands in a record) could outgrow its record;
-    "" where each of its records fits."""
-    stages, steps = len(workflow["stages"]), len(workflow["steps"])
-    kinds = ["service" if "service" in each else "batch" for each in workflow["stages"].values()]
-    least = size_of(workflow) + sum(LEAST_BYTES[kind] for kind in kinds) + 4 * VERDICT_BYTES
-    if least <= MOST_BYTES and 2 * steps * MOVE_BYTES <= MOST_PATH_BYTES:
+class Words:
+    """The words of one record, each with the place by which the record refers to it.
+
+    Args:
+        after: the same words, where they have been cut: what is left of them is used.
+    """
+
+    def __init__(self, after: "Words | None" = None) -> None:
+        self.shortened: bool = after is not None and after.shortened
+        self._words: list[Word] = []
+        self._places: dict[tuple[Kind, Any], int] = {}
+        self._after = after
+
+    def place(self, value: Any, kind: Kind, rank: int = LAST) -> int | None:
+        """Return the place of a word, which is new or was said before; None for an empty one."""
+        value = self._after.left_of(value, kind) if self._after else value
+        if not value:
+            return None
+        place = self._places.setdefault((kind, value), len(self._words))
+        if place == len(self._words):
+            self._words.append(Word(value, kind, rank))
+        self._words[place].rank = max(self._words[place].rank, rank)
+        return place
+
+    def left_of(self, value: Any, kind: Kind) -> Any:
+        """Return what is left of a word."""
+        place = self._places.get((kind, value))
+        return value if place is None else self._words[place].value
+
+    def values(self) -> list[Any]:
+        """Return the words by their places."""
+        return [word.value for word in self._words]
+
+    def size(self) -> int:
+        """Return how many bytes they take."""
+        return size_of(self.values())
+
+    def cut(self, budget: int, *, to_the_bone: bool = False) -> bool:
+        """Leave out as little as the budget asks for; return whether the words are within it.
+
+        Only with `to_the_bone` more than tails, modules and hints is left out.
+        """
+        excess = self.size() - budget
+        for kind, rank, least in _IN_TURN if to_the_bone else _IN_TURN[:_GENTLE]:
+            for word in self._of(kind, rank):
+                if excess <= 0:
+                    return True
+                before, word.value = size_of(word.value), _shorter(word, least)
+                excess -= before - size_of(word.value)
+                self.shortened = True
+        return excess <= 0
+
+    def _of(self, kind: Kind, rank: int) -> Iterator[Word]:
+        """Yield the words of a kind whose rank is not above, the oldest and largest first."""
+        words = [word for word in self._words if word.kind == kind and word.rank <= rank]
+        yield from sorted(words, key=lambda word: (word.rank, -size_of(word.value)))
+
+
+def problem_with_size(facts: int, words: int, stages: int, steps: int) -> str:
+    """Return why a run could outgrow its record; "" where each of its records fits.
+
+    Args:
+        facts: bytes of the largest record that a run of the workflow can come to, without words.
+        words: bytes of what is left of its words in any case.
+        stages, steps: how many the workflow has.
+    """
+    path = (2 * steps + MOVES_BESIDE_STEPS) * MOVE_BYTES
+    least = facts + max(words, budget_of(stages)) + path + REQUEST_BYTES
+    if least <= MOST_BYTES:
         return ""
     return (
         f"{stages} stages in {steps} steps are too much for one run: its record would need "
@@ -86,95 +136,37 @@ def shorten(text: str, most: int) -> str:
         return text
     kept, left = [], most - size_of("…")
     for character in text:
-        left -= size_of(character) - 2
+        left -= len(encode_basestring_ascii(character)) - 2
         if left < 0:
             break
         kept.append(character)
     return "".join(kept) + "…"
 
 
-def _attempts(data: Json) -> Iterator[tuple[int, str, Json]]:
-    """Yield each attempt with how long it is to keep its words: 0 for one that another followed, 2
-    for that of the stage that is blamed, else 1."""
-    culprit = (data.get("verdict") or {}).get("stage")
-    for name, stage in data.get("stages", {}).items():
-        *earlier, last = stage.get("attempts") or [{}]
-        for attempt in earlier:
-            yield 0, name, attempt
-        yield 2 if name == culprit else 1, name, last
+def _shorter(word: Word, least: int) -> Any:
+    """Return a word's value in so many bytes: nothing of it, the beginning of a text, the first
+    lines of details, or the last ones of a tail."""
+    if not least or not word.value:
+        return None
+    if isinstance(word.value, str):
+        return shorten(word.value, least)
+    kept = slice(BLAMED_LINES) if word.kind == "details" else slice(-BLAMED_LINES, None)
+    return tuple(shorten(line, least // BLAMED_LINES) for line in word.value[kept])
 
 
-def _tails(data: Json) -> Iterator[Cut]:
-    found = [
-        (rank, -size_of(attempt["tail"]), number, attempt)
-        for number, (rank, _, attempt) in enumerate(_attempts(data))
-        if "tail" in attempt
-    ]
-    for *_, attempt in sorted(found, key=lambda each: each[:3]):
-        yield attempt, "tail", None
-
-
-def _modules(data: Json) -> Iterator[Cut]:
-    if "modules" in data:
-        yield data, "modules", None
-
-
-def _hints(data: Json) -> Iterator[Cut]:
-    for _, _, attempt in sorted(_attempts(data), key=lambda each: each[0]):
-        if "hint" in attempt:
-            yield attempt, "hint", None
-    for stage in data.get("stages", {}).values():
-        if "restoration_hint" in stage:
-            yield stage, "restoration_hint", None
-
-
-def _earlier_attempts(data: Json) -> Iterator[Cut]:
-    """Leave only the number of a stage's attempts that others followed."""
-    for name, stage in data.get("stages", {}).items():
-        *earlier, last = stage.get("attempts") or [{}]
-        if earlier:
-            free = sum(bool(attempt.get("free")) for attempt in earlier)
-            counts = {"forgotten": len(earlier), "forgotten_free": free}
-            known = {key: stage.get(key, 0) + number for key, number in counts.items()}
-            yield data["stages"], name, {**stage, "attempts": [last], **known}
-
-
-def _reasons(data: Json) -> Iterator[Cut]:
-    for _, _, attempt in sorted(_attempts(data), key=lambda each: each[0]):
-        yield from _shorter(attempt, "reason", REASON_BYTES)
-    for stage in data.get("stages", {}).values():
-        for key in ("restoration_reason", "why"):
-            yield from _shorter(stage, key, REASON_BYTES)
-        yield from _shorter(stage.get("claim") or {}, "unresolved", REASON_BYTES)
-
-
-def _verdict(data: Json) -> Iterator[Cut]:
-    verdict = data.get("verdict") or {}
-    for key, kept in (("details", slice(VERDICT_LINES)), ("tail", slice(-VERDICT_LINES, None))):
-        if key in verdict:
-            yield verdict, key, [shorten(line, VERDICT_BYTES // 5) for line in verdict[key][kept]]
-    for key in ("hint", "reason"):
-        yield from _shorter(verdict, key, VERDICT_BYTES)
-
-
-def _explanations(data: Json) -> Iterator[Cut]:
-    """Leave of each stage but what is decided by, and how its reason begins."""
-    for stage in data.get("stages", {}).values():
-        for key in ("why", "restoration_reason"):
-            if key in stage:
-                yield stage, key, None
-    for _, _, attempt in sorted(_attempts(data), key=lambda each: each[0]):
-        for key in ("started_at", "ended_at"):
-            if key in attempt:
-                yield attempt, key, None
-        yield from _shorter(attempt, "reason", REASON_BYTES // 2)
-
-
-def _shorter(part: Json, key: str, most: int) -> Iterator[Cut]:
-    if size_of(part.get(key, "")) > most:
-        yield part, key, shorten(part[key], most)
-
-
-_IN_TURN: tuple[Callable[[Json], Iterator[Cut]], ...] = (
-    _tails, _modules, _hints, _earlier_attempts, _reasons, _verdict, _explanations
-)  # fmt: skip
+_IN_TURN: tuple[tuple[Kind, int, int], ...] = (
+    ("tail", LAST, 0),
+    ("modules", LAST, 0),
+    ("hint", LAST, 0),
+    ("reason", LAST, REASON_BYTES),
+    ("remark", LAST, REASON_BYTES),
+    ("tail", BLAMED, BLAMED_BYTES),
+    ("details", BLAMED, BLAMED_BYTES),
+    ("hint", BLAMED, BLAMED_BYTES),
+    ("reason", BLAMED, BLAMED_BYTES),
+    ("reason", EARLIER, 0),
+    ("reason", LAST, REASON_BYTES // 2),
+    ("remark", LAST, 0),
+)
+"""Of which kind words go, up to which rank, and how many bytes of each are left."""
+_GENTLE = 3

@@ -14,11 +14,18 @@ from bodywork.model.stage import Service
 from bodywork.model.workflow import Workflow
 from bodywork.ports import Engine
 from bodywork.workflow import lifecycle
+from bodywork.workflow.bounds import shorten
 from bodywork.workflow.context import LOG, Context
 from bodywork.workflow.handlers import handler_of
 from bodywork.workflow.plan import Earlier
 from bodywork.workflow.progress import Progress, Request
-from bodywork.workflow.record import load_records, parse_progress, render_progress, steps_in
+from bodywork.workflow.record import (
+    check_request,
+    load_records,
+    parse_progress,
+    render_progress,
+    steps_in,
+)
 from statemachine.checkpoint import Checkpoint, Data
 from statemachine.definition import Definition
 from statemachine.errors import StateMachineError
@@ -30,6 +37,8 @@ from statemachine.scheduling import THREADS, Scheduler
 from statemachine.store import CheckpointStore, Stored
 
 READABLE_LENGTH = 30
+MOST_BY_BYTES = 200
+"""Of the name of who cancels a run."""
 HISTORY = 10
 
 
@@ -60,9 +69,11 @@ class Controller:
 
         Raises:
             CheckpointExists: the name is taken.
+            UsageError: the request is too long for a record.
         """
         run = RunName(name) if name else self._new_name(request.repository)
-        stored = self._runner.create(run, render_progress(Progress(run, request)))
+        check_request(first := Progress(run, request))
+        stored = self._runner.create(run, render_progress(first))
         self._fresh[run] = stored
         return run
 
@@ -246,7 +257,8 @@ def earlier_run(
 
 def _cancelled(checkpoint: Checkpoint, by: str) -> Data:
     progress = parse_progress(checkpoint.data)
-    return render_progress(replace(progress, cancelled_by=progress.cancelled_by or by))
+    by = progress.cancelled_by or shorten(by, MOST_BY_BYTES)
+    return render_progress(replace(progress, cancelled_by=by))
 
 
 def _conclude(checkpoint: Checkpoint) -> None:

@@ -3,6 +3,7 @@
 Pure: everything it needs is an argument, so that `--dry-run` prints what a run would do, and
 Hypothesis can try it. A key stands for all that decides a stage's result: its folder's files (Git's
 tree id), image, configuration and the keys of everything upstream (each stage of an earlier step).
+It follows from the workflow, so no record holds it.
 """
 
 import json
@@ -14,8 +15,8 @@ from bodywork.model.names import StageName, short_hash
 from bodywork.model.run import ServiceVersion
 from bodywork.model.stage import Service
 from bodywork.model.workflow import Workflow
+from bodywork.workflow.definitions import render_stage
 from bodywork.workflow.progress import Progress, StageProgress
-from bodywork.workflow.record import render_stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +52,16 @@ def plan_stages(
             f"--from {from_stage}: the workflow has no such stage",
             hint="its stages are " + ", ".join(name for step in workflow.steps for name in step),
         )
-    keys = reuse_keys(workflow)
+    keys, before = reuse_keys(workflow), reuse_keys(earlier.progress.project) if earlier else {}
     plan: dict[StageName, StageProgress] = {}
     rerun: StageName | None = None
     for step in workflow.steps:
         runs = [
             name
             for name in step
-            if not _decide(plan, name, keys[name], workflow, earlier, from_stage, rerun)
+            if not _decide(
+                plan, name, keys[name] == before.get(name), workflow, earlier, from_stage, rerun
+            )
         ]
         rerun = rerun or (runs[0] if runs else None)
     if workflow.run_on_failure:
@@ -69,7 +72,7 @@ def plan_stages(
 def _decide(
     plan: dict[StageName, StageProgress],
     name: StageName,
-    key: str,
+    unchanged: bool,
     workflow: Workflow,
     earlier: Earlier | None,
     from_stage: str,
@@ -77,31 +80,31 @@ def _decide(
 ) -> bool:
     """Put the stage's decision into the plan; return whether it is reused."""
     if earlier is None:
-        plan[name] = StageProgress(key=key, why="a new run")
+        plan[name] = StageProgress(why="a new run")
         return False
     if name == from_stage:
         why = "--from names it"
     elif rerun:
         why = f"{rerun}, before it, runs again"
     else:
-        why = _cannot_reuse(name, key, workflow, earlier)
+        why = _cannot_reuse(name, unchanged, workflow, earlier)
     if why:
-        plan[name] = StageProgress(key=key, why=why)
+        plan[name] = StageProgress(why=why)
         return False
     source = earlier.progress.stages[name].reused_from or earlier.progress.run
     why = "its files, image, configuration and everything before it are unchanged"
-    plan[name] = StageProgress(key=key, action="reuse", why=why, reused_from=source)
+    plan[name] = StageProgress(action="reuse", why=why, reused_from=source)
     return True
 
 
-def _cannot_reuse(name: StageName, key: str, workflow: Workflow, earlier: Earlier) -> str:
+def _cannot_reuse(name: StageName, unchanged: bool, workflow: Workflow, earlier: Earlier) -> str:
     before = earlier.progress.stages.get(name)
     if before is None or not (before.attempts or before.action == "reuse"):
         return "it has not run yet"
     if not before.succeeded:
         latest = before.latest
         return f"its attempt {latest.number} {latest.state}" if latest else "it has not run yet"
-    if before.key != key:
+    if not unchanged:
         return _difference(name, workflow, earlier.progress)
     if isinstance(workflow.stages[name].kind, Service):
         live = earlier.live.get(name)

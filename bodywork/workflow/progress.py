@@ -94,7 +94,6 @@ class StageProgress:
     """How far a stage is.
 
     Attributes:
-        key: equal keys mean equal results: the stage's files, image, configuration and upstream.
         action, why: what the plan decided, and the reason for people.
         reused_from: the run whose attempt is reused.
         claim: for a service, the claim under which it is changed, recorded before the change.
@@ -105,7 +104,6 @@ class StageProgress:
             more than their number; `forgotten_free` of them cost no try.
     """
 
-    key: str = ""
     action: Action = "run"
     why: str = ""
     reused_from: str = ""

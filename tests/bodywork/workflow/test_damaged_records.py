@@ -49,12 +49,22 @@ DAMAGE |= {
     "a field of another program": wrong(request={"namespace": "n", "colour": "red"}),
     "a workflow of another type": wrong(workflow=7),
     "a workflow without steps": wrong(workflow={"project": "p"}),
-    "stages of another type": wrong(stages=[1]),
-    "a stage of another type": wrong(stages={"a": 5}),
-    "an attempt without a number": wrong(stages={"a": {"attempts": [{}]}}),
-    "a time that is none": wrong(
-        stages={"a": {"attempts": [{"number": 1, "started_at": "yesterday"}]}}
+    "a form of a later program": wrong(form=3),
+    "a form of another type": wrong(form=[]),
+    "stages of another type": wrong(steps=[1]),
+    "a stage of another type": wrong(steps=[[5]]),
+    "a stage with more fields": wrong(steps=[[["a", "main.py", 0, "", 0, [], {}, 1]]]),
+    "a stage of no definition": wrong(steps=[[["a", "main.py", 99]]]),
+    "an attempt of no state": wrong(steps=[[["a", "main.py", 0, "", 0, [["?"]]]]]),
+    "an identity that is none": wrong(steps=[[["a", "main.py", 0, "", 0, [["f", "?"]]]]]),
+    "a reason that is nowhere": wrong(
+        steps=[[["a", "main.py", 0, "", 0, [["f", "", None, None, 1, 99]]]]]
     ),
+    "a time that is none": wrong(
+        since="2026-01-01T00:00:00+00:00",
+        steps=[[["a", "main.py", 0, "", 0, [["f", "", "yesterday"]]]]],
+    ),
+    "a beginning that is none": wrong(since="yesterday"),
 }
 
 

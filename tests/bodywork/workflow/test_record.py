@@ -2,26 +2,27 @@
 
 import json
 from datetime import UTC, datetime
-from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bodywork.model.names import RunName, StageName
 from bodywork.model.run import Claim, ServiceVersion, Unresolved
 from bodywork.model.stage import SecretVariable, Service, Stage
+from bodywork.workflow.identities import expand, shorten_identity
 from bodywork.workflow.plan import plan_stages
 from bodywork.workflow.progress import Attempt, Progress, Request, StageProgress, Verdict
 from bodywork.workflow.record import parse_progress, render_progress, steps_in
-from tests.bodywork.workflow.harness import NAMESPACE, PIPELINE, batch, service, workflow
+from tests.bodywork.workflow.harness import NAMESPACE, PIPELINE, batch, workflow
 
 words = st.text(max_size=12)
-moments = st.datetimes(timezones=st.just(UTC))
+moments = st.datetimes(datetime(1970, 1, 2), datetime(2100, 1, 1), timezones=st.just(UTC))
 attempts = st.builds(
     Attempt,
     number=st.integers(1, 9),
     state=st.sampled_from(["intended", "started", "succeeded", "failed", "lost", "stopped"]),
-    uid=words,
+    uid=words | st.uuids().map(str),
     started_at=st.none() | moments,
     ended_at=st.none() | moments,
     exit_code=st.none() | st.integers(-64, 255),
@@ -36,7 +37,6 @@ versions = st.builds(
 claims = st.builds(Claim, words, st.none() | versions | st.builds(Unresolved, words))
 stages = st.builds(
     StageProgress,
-    key=words,
     action=st.sampled_from(["run", "reuse"]),
     why=words,
     reused_from=words,
@@ -46,6 +46,27 @@ stages = st.builds(
     restoration=st.sampled_from(["", "restored", "removed", "left", "failed"]),
     restoration_reason=words,
 )
+
+
+identities = st.one_of(
+    words,
+    st.uuids().map(str),
+    st.binary(max_size=24).map(bytes.hex),
+    st.sampled_from(["", "=", "u", "x" * 23, "0" * 40, "0" * 39, "ABCDEF0123456789", "=00"]),
+)
+
+
+@given(identities)
+def test_any_identity_is_expanded_to_what_it_was(text: str) -> None:
+    short = shorten_identity(text)
+    assert expand(short) == text
+    assert len(short) <= len(text) + 1
+
+
+@pytest.mark.parametrize("short", ["?abc", "uA", "x_", 7])
+def test_what_is_no_identity_is_refused(short: object) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        expand(short)
 
 
 @given(stages, st.none() | st.builds(Verdict, st.just("stage"), words, words, words), words)
@@ -87,30 +108,8 @@ def test_five_hundred_stages_that_ran_fit_into_a_checkpoint() -> None:
     moment = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
     attempt = Attempt(1, "succeeded", "f" * 36, moment, moment, 0)
     plan = {
-        name: StageProgress(stage.key, why=stage.why, attempts=(attempt,))
+        name: StageProgress(why=stage.why, attempts=(attempt,))
         for name, stage in plan_stages(project).items()
     }
     progress = Progress(RunName("r"), Request(NAMESPACE, "repo", "main"), "c0", project, plan)
-    assert len(json.dumps(render_progress(progress))) < 256 * 1024
-
-
-def test_a_record_from_before_there_were_claims_is_rolled_back_as_it_says() -> None:
-    project = workflow((service("serve"),), (service("extra"),), (service("late"),))
-    started = (Attempt(1, "succeeded", "uid-1"),)
-    plan = {
-        name: StageProgress(key=stage.key, attempts=() if name == "late" else started)
-        for name, stage in plan_stages(project).items()
-    }
-    request = Request(NAMESPACE, "repo", "main")
-    data: dict[str, Any] = dict(
-        render_progress(Progress(RunName("r"), request, "c0", project, plan))
-    )
-    data = json.loads(json.dumps(data))
-    before = {"id": "v0", "run": "run-zero", "stage": "serve", "commit": "c9"}
-    data["stages"]["serve"]["previous"] = before
-    data["stages"]["late"]["attempts"] = [{"number": 1}]
-    stages = parse_progress(data).stages
-    old = ServiceVersion("v0", RunName("run-zero"), StageName("serve"), "c9")
-    assert stages[StageName("serve")].claim == Claim("uid-1", old)
-    assert stages[StageName("extra")].claim == Claim("uid-1", None)
-    assert stages[StageName("late")].claim is None
+    assert len(json.dumps(render_progress(progress))) < 64 * 1024
