@@ -9,10 +9,16 @@ which they are masked tells nobody anything, but what the value is.
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import Iterable, Iterator
 
 MASK = "***"
 SHORTEST_VALUE = 4
+_SHORTEST_BASE64 = 6
+"""Shorter ones stand everywhere, like short values."""
+_WIDTHS = (76, 64)
+"""Columns after which `base64`, Python's `encodebytes` and PEM begin a new line."""
+_URL_SAFE = str.maketrans("+/", "-_")
 
 # Patterns are texts: `re` compiles (and keeps) those that are needed, which costs at import else.
 _SCHEME = r"([A-Za-z][A-Za-z0-9+.-]*)://"
@@ -24,7 +30,8 @@ _BEGUN = r"[^\s/:]*:(?!\d*(?:[/\s'\"]|\Z))"
 
 
 def mask_values(text: str, values: Iterable[str]) -> str:
-    """Return the text without the values of secrets, also where a value stands in a URL or JSON.
+    """Return the text without the values of secrets, also where one stands encoded or escaped: in a
+    URL, in JSON, in base 64, by Python or a shell.
 
     A value of several lines is looked for by line, each without blanks at its ends.
     """
@@ -70,14 +77,56 @@ def redact_address(text: str) -> str:
 
 
 def _forms(value: str) -> Iterator[str]:
-    """Yield how a value may be written: itself, by line, in a URL, in JSON and by Python."""
-    from urllib.parse import quote, quote_plus  # 20 ms, for those who have secrets
+    """Yield how a value may be written: itself, by line, and as tools and programs encode it."""
+    lines = {line.strip() for line in value.splitlines()}
+    for part in (line for line in lines if len(line) >= SHORTEST_VALUE):
+        yield part
+        yield from _escaped(part)
+        yield from _in_base64(part.encode("utf-8", "surrogatepass"))
+    yield from _wrapped_base64(value)
 
-    for part in {line.strip() for line in value.splitlines()}:
-        escaped = (json.dumps(part)[1:-1], repr(part)[1:-1])
-        for form in (part, quote(part, safe=""), quote(part), quote_plus(part), *escaped):
-            if len(part) >= SHORTEST_VALUE:
-                yield form
+
+def _escaped(part: str) -> Iterator[str]:
+    """Yield a line of a value in a URL, in JSON, by Python, by a shell and in HTML."""
+    from html import escape  # 20 ms with the next one, for those who have secrets
+    from urllib.parse import quote, quote_plus
+
+    raw = part.encode("utf-8", "surrogatepass")
+    for address in (quote(raw, safe=""), quote(raw), quote_plus(raw)):
+        yield address
+        yield re.sub("%..", lambda match: match[0].lower(), address)
+    yield json.dumps(part)[1:-1]
+    yield json.dumps(part, ensure_ascii=False)[1:-1]
+    yield repr(part)[1:-1]
+    yield ascii(part)[1:-1]
+    yield repr(raw)[2:-1]
+    yield part.replace("'", "'\"'\"'")
+    yield part.replace("'", "'\\''")
+    yield escape(part)
+    yield escape(part, quote=False)
+
+
+def _in_base64(raw: bytes) -> Iterator[str]:
+    """Yield what base 64 makes of the bytes wherever they stand in what is encoded, as in the
+    `user:password` of an HTTP header: the characters that hang on nothing before and behind."""
+    for before in range(3):
+        encoded = b64encode(b"\0" * before + raw).decode("ascii")
+        first, end = (before * 8 + 5) // 6, (before + len(raw)) * 8 // 6
+        for whole in (encoded[first:end], encoded if not before else ""):
+            if len(whole) >= _SHORTEST_BASE64:
+                yield whole
+                yield whole.translate(_URL_SAFE)
+
+
+def _wrapped_base64(value: str) -> Iterator[str]:
+    """Yield the lines in which tools print the base 64 of a long value."""
+    encoded = b64encode(value.encode("utf-8", "surrogatepass")).decode("ascii")
+    for width in _WIDTHS:
+        if len(encoded) > width:
+            for start in range(0, len(encoded), width):
+                line = encoded[start : start + width]
+                if len(line) >= _SHORTEST_BASE64:
+                    yield line
 
 
 def _find_all(text: str, word: str) -> Iterator[tuple[int, int]]:

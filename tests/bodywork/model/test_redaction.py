@@ -1,7 +1,11 @@
 """Nothing secret is left in a text, whatever it looks like; and one module alone sees to it."""
 
 import ast
+import base64
+import html
 import json
+import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote, quote_plus
@@ -34,6 +38,12 @@ FORMS: dict[str, Callable[[str], str]] = {
     "form": quote_plus,
     "JSON": lambda value: json.dumps(value)[1:-1],
     "Python": lambda value: repr(value)[1:-1],
+    "lower-case URL": lambda value: re.sub("%..", lambda m: m[0].lower(), quote(value, safe="")),
+    "JSON in Unicode": lambda value: json.dumps(value, ensure_ascii=False)[1:-1],
+    "ASCII": lambda value: ascii(value)[1:-1],
+    "bytes": lambda value: repr(value.encode())[2:-1],
+    "shell": lambda value: shlex.quote(value)[1:-1],
+    "HTML": html.escape,
 }
 
 
@@ -53,6 +63,44 @@ def test_no_value_of_a_secret_is_left(values: list[str], form: str, text: str) -
     for rest in (rest for value in values for rest in rests(value)):
         assert rest not in masked
         assert form == "plain" or FORMS[form](rest) not in masked
+
+
+ENCODERS: dict[str, Callable[[bytes], str]] = {
+    "plain": lambda raw: base64.b64encode(raw).decode(),
+    "without padding": lambda raw: base64.b64encode(raw).decode().rstrip("="),
+    "of a URL": lambda raw: base64.urlsafe_b64encode(raw).decode(),
+}
+
+
+def decoded(text: str) -> bytes:
+    """Return all that words of base 64 in a text could stand for, wherever they begin."""
+    words = re.findall(r"[A-Za-z0-9+/]{4,}", text.replace("-", "+").replace("_", "/"))
+    return b"\n".join(
+        base64.b64decode(word[start : start + (len(word) - start) // 4 * 4])
+        for word in words
+        for start in range(4)
+    )
+
+
+@given(VALUES, st.sampled_from(sorted(ENCODERS)), st.binary(max_size=4), st.binary(max_size=4))
+@example("QQQQJ", "plain", b"ada:", b"")
+@example("QQQQ\nJJJJJJ\n", "of a URL", b"a", b"b")
+def test_no_value_is_left_in_base_64(value: str, how: str, before: bytes, behind: bytes) -> None:
+    """As in `Authorization: Basic …`, or what `kubectl get secret` prints."""
+    told = f"Basic {ENCODERS[how](before + value.encode() + behind)} is refused"
+    masked = mask_values(told, [value])
+    for rest in (each for each in rests(value) if len(each.encode()) > 5):
+        assert rest.encode() not in decoded(masked)
+    assert (masked.partition(" ")[0], masked.rpartition(" is ")[2]) == ("Basic", "refused")
+
+
+@pytest.mark.parametrize("width", [64, 76])
+def test_a_key_is_found_in_base_64_of_several_lines(width: int) -> None:
+    key = "".join(f"{n:02} {'QJ' * 30}\n" for n in range(20))
+    encoded = base64.b64encode(key.encode()).decode()
+    lines = [encoded[start : start + width] for start in range(0, len(encoded), width)]
+    assert {mask_values(line, [key]) for line in lines if len(line) == width} == {MASK}
+    assert b"QJQJ" not in decoded(mask_values("\n".join(lines), [key]))
 
 
 @pytest.mark.parametrize("line", ["-----BEGIN KEY-----", "Y2FuYXJ5", "-----END KEY-----"])
