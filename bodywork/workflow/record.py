@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from bodywork.errors import UsageError
 from bodywork.model.workflow import Workflow
-from bodywork.workflow import bounds, form_1, form_2
+from bodywork.workflow import bounds, form_1, form_2, form_2_reading
 from bodywork.workflow.largest import largest_progress
 from bodywork.workflow.progress import Progress
 from statemachine.checkpoint import Checkpoint, Data
@@ -26,7 +26,7 @@ def render_progress(progress: Progress) -> Data:
 def as_recorded(progress: Progress) -> Progress:
     """Return what a record would keep of the progress."""
     rendered = form_2.render(progress)
-    return form_2.parse(rendered) if rendered.get("shortened") else progress
+    return form_2_reading.parse(rendered) if rendered.get("shortened") else progress
 
 
 def problem_with_record(workflow: Workflow) -> str:
@@ -97,4 +97,4 @@ def steps_in(data: Data) -> int:
     return len(raw["workflow"]["steps"]) if raw.get("workflow") else 0
 
 
-_FORMS = {1: form_1.parse, form_2.FORM: form_2.parse}
+_FORMS = {1: form_1.parse, form_2_reading.FORM: form_2_reading.parse}
