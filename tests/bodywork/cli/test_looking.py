@@ -10,6 +10,7 @@ import yaml
 from bodywork.cli.screen import Room
 from bodywork.cli.services import table
 from bodywork.cli.watch import watch
+from bodywork.model.repository import identify_repository
 from bodywork.model.run import ServiceStatus
 from tests.bodywork.cli.conftest import CommandLine, Project
 
@@ -110,11 +111,14 @@ def test_a_service_is_displayed_as_in_the_guide_and_deleted(
     assert ran.err == f"note: service shop--serve answers at {service['address']}\n"
     header, line = (line.split() for line in shown.out.splitlines())
     assert header[:4] == ["SERVICE_URL", "EXPOSED", "AVAILABLE_REPLICAS", "UNAVAILABLE_REPLICAS"]
-    assert line == ["http://shop--serve:5000", "true", "1", "0", service["address"]]
+    assert header[4:] == ["ADDRESS", "REPOSITORY"]
+    repository = identify_repository(shop.url)
+    assert service["repository"] == repository
+    assert line == ["http://shop--serve:5000", "true", "1", "0", service["address"], repository]
     assert bodywork("service", "display").out == "no services\n"
 
 
-def test_without_addresses_the_table_is_exactly_the_guides() -> None:
+def test_without_addresses_and_repositories_the_table_is_exactly_the_guides() -> None:
     url = "http://my-classification-product--model-scoring-service:5000"
     service = ServiceStatus("x", url, "", True, 2, 0, None)
     assert [line.split() for line in table([service]).splitlines()] == [
