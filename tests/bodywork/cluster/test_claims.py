@@ -183,8 +183,8 @@ def two_versions() -> Shop:
     return shop
 
 
-def test_after_an_undo_by_hand_what_answers_is_what_a_roll_back_comes_back_to() -> None:
-    shop = two_versions()
+def undo(shop: Shop) -> None:
+    """Let somebody put run-1's version back by hand."""
     older = next(
         each["spec"]["template"]
         for (place, _), each in shop.objects.kept.items()
@@ -193,6 +193,37 @@ def test_after_an_undo_by_hand_what_answers_is_what_a_roll_back_comes_back_to() 
     )
     shop.change(lambda body: body["spec"].update(template=older))
     shop.roll_out()
+
+
+@pytest.mark.parametrize("late", ["to deploy", "to accept"])
+def test_a_run_whose_claim_another_one_has_by_now_changes_nothing(late: str) -> None:
+    shop = two_versions()
+    first, second = shop.desk("run-a"), shop.desk("run-b")
+    first.claim()
+    if late == "to accept":
+        first.ensure()
+        shop.roll_out()
+    shop.over.add("run-a")
+    second.claim()
+    before = shop.deployment()
+    with pytest.raises(NotClaimed, match="run run-b has the claim"):
+        first.ensure() if late == "to deploy" else first.services.accept(first.attempt)
+    assert shop.deployment() == before
+
+
+def test_what_a_roll_back_comes_back_to_is_decided_once_when_the_claim_is_taken() -> None:
+    shop = two_versions()
+    dead, successor = shop.desk("run-3"), shop.desk("run-3")
+    decided = dead.claim().previous
+    assert isinstance(decided, ServiceVersion)
+    assert decided.id == "run-2/1"
+    undo(shop)
+    assert successor.claim().previous == decided
+
+
+def test_after_an_undo_by_hand_what_answers_is_what_a_roll_back_comes_back_to() -> None:
+    shop = two_versions()
+    undo(shop)
     desk = shop.desk("run-3")
     claim = desk.deploy()
     assert isinstance(claim.previous, ServiceVersion)
@@ -289,6 +320,50 @@ def test_a_run_that_tidies_up_late_drops_no_snapshot_of_another_run() -> None:
         first.services.settle(first.attempt, ())
     assert (MAPS, "run-b-source-0") in shop.objects.kept
     assert (MAPS, "run-a-source-0") in shop.objects.kept  # what run-b would come back to
+
+
+def change_by_hand(shop: Shop, change: Callable[[Found], object]) -> None:
+    """Let somebody edit the pod template twice, so that the newest two ReplicaSets are theirs."""
+    for priority in (1, 2):
+
+        def edit(body: Found, priority: int = priority) -> None:
+            change(body["spec"]["template"]["metadata"]["annotations"])
+            body["spec"]["template"]["spec"]["priority"] = priority
+
+        shop.change(edit)
+        shop.roll_out()
+
+
+def test_what_the_roll_back_of_a_running_claim_needs_is_kept_whatever_others_change() -> None:
+    shop = two_versions()
+    shop.change(lose_annotation)
+    late, desk = shop.desk("run-2"), shop.desk("run-3")
+    claim = desk.claim()
+    desk.ensure()
+    shop.roll_out()
+    change_by_hand(shop, lambda annotations: None)
+    late.services.settle(late.attempt, ())
+    assert (MAPS, "run-2-source-0") in shop.objects.kept
+    assert desk.restore(claim).phase is Phase.READY
+
+
+def test_what_the_accepted_version_starts_from_is_kept_whatever_others_change() -> None:
+    shop = two_versions()
+    change_by_hand(shop, lambda annotations: annotations.pop(labels.VERSION, None))
+    late = shop.desk("run-2")
+    late.services.settle(late.attempt, ())
+    assert {name for place, name in shop.objects.kept if place == MAPS} == {"run-2-source-0"}
+
+
+def test_of_many_versions_the_newest_two_can_come_back_in_the_order_of_numbers() -> None:
+    shop = Shop()
+    for number in range(1, 12):
+        desk = shop.desk(f"run-{number}")
+        desk.deploy()
+        shop.over.add(f"run-{number}")
+    desk.services.settle(desk.attempt, ())
+    kept = {f"run-{number}-source-0" for number in (10, 11)}
+    assert {name for place, name in shop.objects.kept if place == MAPS} == kept
 
 
 def test_a_reserved_name_is_adopted_or_forgotten() -> None:

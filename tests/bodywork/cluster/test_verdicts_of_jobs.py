@@ -10,6 +10,7 @@ from bodywork.cluster import labels
 from bodywork.cluster.client import Client
 from bodywork.cluster.engine import KubernetesEngine
 from bodywork.cluster.views import RunView
+from bodywork.cluster.watching import Watched
 from bodywork.errors import EngineError, NoRoom
 from bodywork.model.names import Namespace, ProjectName, RunName, StageName
 from bodywork.model.run import Checkout, Observation, Phase, StageRun
@@ -263,6 +264,20 @@ def test_a_stage_alone_in_its_pod_costs_no_request_more(scene: Scene) -> None:
     while not scene.engine.is_closed(TRAIN):
         scene.engine.wait([TRAIN], 0.2)
     assert scene.changes() == []
+
+
+# -- a silent watch ------------------------------------------------------------------------------
+
+
+def test_a_job_that_a_silent_watch_has_not_told_of_is_not_said_to_be_gone(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Watched, "_watch", lambda watched: watched._closed.wait())
+    late = scene.another()
+    assert late.observe_job(TRAIN).phase is Phase.ABSENT
+    scene.start()
+    assert late.observe_job(TRAIN).phase is Phase.PENDING
+    late.close()
 
 
 # -- what keeps it from starting -----------------------------------------------------------------

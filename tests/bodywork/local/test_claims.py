@@ -4,11 +4,16 @@ import itertools
 import os
 import signal
 import sys
+import threading
+import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from bodywork.errors import NotClaimed
+from bodywork.local.claims import locked
 from bodywork.local.live import read_live
 from bodywork.local.supervisor.copying import remove_tree
 from bodywork.model.names import RunName
@@ -50,6 +55,26 @@ def bring_back(machine: Machine, run: str, claim: Claim) -> Phase:
     while (seen := machine.engine.restore_version(attempt, claim)).phase is Phase.RUNNING:
         machine.engine.wait([attempt], 0.1)
     return seen.phase
+
+
+def test_one_change_of_a_service_at_a_time(tmp_path: Path) -> None:
+    service_folder = tmp_path / "services" / "shop--serve"
+    at_work: list[int] = []
+    most: list[int] = []
+    together = threading.Barrier(4)
+
+    def change(number: int) -> None:
+        together.wait()
+        for _ in range(10):
+            with locked(service_folder):
+                at_work.append(number)
+                time.sleep(0.001)  # long enough for another one to come in, if it could
+                most.append(len(at_work))
+                at_work.remove(number)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(change, range(4)))
+    assert most == [1] * 40
 
 
 def test_two_runs_cannot_end_each_others_version(machine: Machine) -> None:

@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from bodywork.errors import EngineError, SourceLost
 from bodywork.local.spawn import Spawner
+from bodywork.local.supervisor import files
 from bodywork.model.names import RunName
 from bodywork.model.run import Phase, StageRun
 from statemachine.errors import Fenced
@@ -95,6 +97,17 @@ def test_two_controllers_at_once_start_an_attempt_once(machine: Machine) -> None
         thread.join()
     assert machine.finish(attempt_of("job")).phase is Phase.SUCCEEDED
     assert (machine.run_folder() / "attempts" / "ran").read_text() == "x"
+
+
+def test_of_many_that_claim_an_attempt_one_may_begin_with_it(tmp_path: Path) -> None:
+    together = threading.Barrier(8)
+
+    def begin(number: int) -> bool:
+        together.wait()
+        return files.claim(str(tmp_path))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(begin, range(8))) == 1
 
 
 def test_each_attempt_works_in_a_copy_of_its_own(machine: Machine) -> None:
@@ -190,6 +203,23 @@ def test_a_killed_supervisor_takes_its_stage_along_and_the_attempt_is_lost(
     assert seen.phase is Phase.LOST
     assert seen.reason.startswith("its supervisor was killed")
     until(lambda: not is_running(stage))
+
+
+@LINUX
+@pytest.mark.parametrize("begun", ["earlier", ""])
+def test_a_process_that_has_the_id_of_a_lost_stage_by_now_goes_on(
+    machine: Machine, begun: str
+) -> None:
+    attempt = attempt_of("job")
+    folder = folder_of(machine, attempt)
+    folder.mkdir(parents=True)
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as other:
+        status = {"phase": "running", "pid": other.pid, "pid_started_at": begun}
+        (folder / "spec.json").write_text(json.dumps({"uid": "u", "secrets": {}}))
+        (folder / "status.json").write_text(json.dumps(status))
+        assert machine.engine.observe_job(attempt).phase is Phase.LOST
+        other.terminate()
+        assert other.wait() == -signal.SIGTERM, "it was killed before we ended it"
 
 
 def test_a_stage_outlives_its_controller_and_another_one_sees_its_end(

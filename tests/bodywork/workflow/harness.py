@@ -59,13 +59,14 @@ class Time:
 
     def __init__(self) -> None:
         self.seconds = 0.0
+        self.step = 0.001
 
     def now(self) -> datetime:
-        self.seconds += 0.001
+        self.seconds += self.step
         return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds)
 
     def monotonic(self) -> float:
-        self.seconds += 0.001
+        self.seconds += self.step
         return self.seconds
 
 
@@ -204,6 +205,12 @@ class Office:
         with contextlib.suppress(Death):
             self.controller(dies_in=state).execute(run)
         return run
+
+    def take_over_and_die(self, run: RunName) -> None:
+        """Take a run over with a controller that dies as soon as that is on record."""
+        state = self.store.load(run).checkpoint.state
+        with contextlib.suppress(Death):
+            self.controller(dies_in=state).execute(run, take_over=True)
 
     def begin(self) -> RunName:
         return self.controller().begin(REQUEST)

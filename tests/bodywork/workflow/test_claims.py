@@ -16,6 +16,7 @@ from bodywork.workflow.status import document, run_status
 from statemachine.checkpoint import Checkpoint
 from statemachine.errors import Fenced
 from tests.bodywork.workflow.harness import (
+    NAMESPACE,
     REQUEST,
     Death,
     Office,
@@ -70,6 +71,32 @@ def test_a_run_waits_for_the_unfinished_run_and_says_so() -> None:
     assert first in serve.attempts[0].hint
     [written] = [each for each in document(status)["stages"] if each["name"] == "serve"]
     assert written["waits_for"] == first
+    assert [each.run for each in place.world.started if each.stage == "serve"] == [first]
+
+
+@pytest.mark.parametrize("step", [0.07, 0.23, 0.37, 0.61])
+def test_no_instant_of_the_wait_lets_it_begin_without_the_claim(step: float) -> None:
+    """The next look may fall due between any two readings of the clock."""
+    place = place_of()
+    first = place.begin_and_die("step-2-running")
+    second = begin_second(place)
+    place.time.step = step
+
+    class Patient(FakeEngine):
+        """Dies after many looks."""
+
+        looks = 0
+
+        def wait(self, attempts: Sequence[StageRun], timeout: float | None) -> None:
+            self.looks += 1
+            if self.looks > 100:
+                raise Death
+
+    with pytest.raises(Death):
+        place.controller(wrap_engine=lambda _: Patient(place.world, NAMESPACE)).execute(second)
+    latest = place.progress(second).stages[SERVE].latest
+    assert latest
+    assert latest.state == "intended"
     assert [each.run for each in place.world.started if each.stage == "serve"] == [first]
 
 

@@ -166,6 +166,25 @@ def test_a_run_survives_two_deaths(kind: Callable[[], Office]) -> None:
         assert the_end(place)[2:] == (attempts, live)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_can_be_cancelled_wherever_its_controller_died(kind: Callable[[], Office]) -> None:
+    """What a dead controller had begun is on record, so that nothing of it outlives the cancel."""
+    before, cancelled = dict(kind().world.live), 0
+    for number, after in points(kind):
+        place = kind()
+        carry_out(place, Fuse(number, after=after))
+        for run in place.store.list():
+            last = place.controller().cancel(RunName(run), "ada")
+            running = [each for each, seen in place.world.seen.items() if not seen.phase.ended]
+            assert [each for each in running if each not in place.world.services] == []
+            assert place.world.sources == set()
+            if last.state == lifecycle.CANCELLED:
+                cancelled += 1
+                assert running == [], f"killed at {number}"
+                assert place.world.live == before
+    assert cancelled > 10
+
+
 def test_resuming_a_finished_run_changes_nothing() -> None:
     place = happy()
     carry_out(place, Fuse())

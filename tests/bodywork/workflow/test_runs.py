@@ -1,12 +1,20 @@
 """Whole runs over a fake engine: how they go, and what is done about what goes wrong."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from bodywork.model.names import RunName, StageName
-from bodywork.model.run import Observation, Phase, ServiceVersion
+from bodywork.model.run import Observation, Phase, ServiceVersion, StageRun
 from bodywork.model.workflow import Workflow
+from bodywork.ports import Engine
 from bodywork.workflow import lifecycle
+from bodywork.workflow.progress import Attempt
+from bodywork.workflow.record import parse_progress
 from statemachine.checkpoint import Checkpoint
+from statemachine.errors import Fenced
 from tests.bodywork.workflow.harness import (
     PIPELINE,
     REQUEST,
@@ -219,6 +227,53 @@ def test_cancel_stops_what_runs_and_restores_services() -> None:
     assert [each for each in place.world.seen.values() if each.phase is Phase.RUNNING] == []
 
 
+class Overtaken:
+    """An engine whose controller loses its run in its first wait."""
+
+    def __init__(self, inner: Engine, overtake: Callable[[], object]) -> None:
+        self._inner = inner
+        self._overtake = [overtake]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def wait(self, attempts: Sequence[StageRun], timeout: float | None) -> None:
+        self._inner.wait(attempts, timeout)
+        while self._overtake:
+            self._overtake.pop()()
+
+
+def test_a_controller_says_nothing_of_what_it_could_not_put_on_record() -> None:
+    place = office(workflow((batch("a"),), (batch("b"),)))
+    run = place.begin_and_die("cloned")
+    first = place.controller(
+        wrap_engine=lambda engine: Overtaken(engine, lambda: place.take_over_and_die(run))
+    )
+    with pytest.raises(Fenced):
+        first.execute(run)
+    assert place.report.ended == []
+    assert place.controller().execute(run).state == lifecycle.SUCCEEDED
+    assert [each.stage for each in place.report.ended] == ["a", "b"]
+
+
+def test_a_controller_that_is_overtaken_while_it_pauses_begins_no_further_attempt() -> None:
+    place = office(workflow((batch("a", retries=1),)))
+    place.world.outcomes["a"] = [FAILED, SUCCEEDED]
+    ended: list[Checkpoint] = []
+
+    def cancel_in_the_pause(checkpoint: Checkpoint) -> None:
+        stage = parse_progress(checkpoint.data).stages.get(StageName("a"))
+        if stage and stage.latest == Attempt(2):
+            ended.append(place.controller().cancel(run, "ada"))
+
+    first = place.controller(observer=cancel_in_the_pause)
+    run = first.begin(REQUEST)
+    with pytest.raises(Fenced):
+        first.execute(run)
+    assert [each.state for each in ended] == [lifecycle.CANCELLED]
+    assert started(place) == [("a", 1)]
+
+
 def test_cancel_of_a_finished_run_changes_nothing() -> None:
     place = office()
     last = place.run()
@@ -244,6 +299,17 @@ def test_a_continued_run_takes_over_what_succeeded() -> None:
     ran = [each.stage for each in place.world.started if each.run == last.id]
     assert ran == ["a", "serve"]
     assert {each.origin_run for each in place.world.started} == {failed.id}
+
+
+def test_a_run_that_goes_on_and_the_one_that_it_continues_are_not_forgotten() -> None:
+    place = office(workflow((batch("a"),)))
+    place.world.outcomes["a"] = [FAILED]
+    failed = place.run()
+    unfinished = place.controller().begin(replace(REQUEST, continues=failed.id))
+    place.world.outcomes["a"] = [SUCCEEDED]
+    later = [place.run().id for _ in range(3)]
+    assert set(place.controller().prune(keep=1)) == set(later[:-1])
+    assert set(place.store.list()) == {failed.id, unfinished, later[-1]}
 
 
 def test_old_runs_are_forgotten_with_all_they_own_but_services_stay() -> None:

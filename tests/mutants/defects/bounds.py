@@ -1,0 +1,92 @@
+"""A checkpoint always fits; no secret is told; no foreign text commands anything."""
+
+from tests.mutants.mutant import Mutant, caught_by
+
+BOUNDS = "tests/bodywork/workflow/test_bounds.py"
+REDACTION = "tests/bodywork/model/test_redaction.py"
+
+MUTANTS = (
+    Mutant(
+        "no-budget",
+        "each record of a run fits into its checkpoint",
+        "bodywork/workflow/bounds.py",
+        "fit",
+        "if excess <= 0:\n        return data\n    data[",
+        "if excess:\n        return data\n    data[",
+        caught_by(
+            BOUNDS,
+            "test_500_stages_that_each_failed_100_times_fit",
+            "test_lines_go_first_then_hints_then_earlier_attempts",
+        ),
+    ),
+    Mutant(
+        "hints-dropped-before-tails",
+        "the lines of logs are left out of a record first",
+        "bodywork/workflow/bounds.py",
+        "",
+        "_tails, _modules, _hints,",
+        "_hints, _modules, _tails,",
+        caught_by(BOUNDS, "test_lines_go_first_then_hints_then_earlier_attempts"),
+    ),
+    Mutant(
+        "large-record-written",
+        "no checkpoint is larger than its limit",
+        "statemachine/codec.py",
+        "encode",
+        "if len(raw) > limit:",
+        "if False:",
+        caught_by("tests/statemachine/test_codec.py", "test_the_limit_counts_bytes"),
+    ),
+    Mutant(
+        "damaged-record-believed",
+        "a checkpoint that was edited or damaged is refused",
+        "statemachine/codec.py",
+        "_decode",
+        'if document.get("checksum") != checksum(document):',
+        "if False:",
+        caught_by(
+            "tests/statemachine/test_codec.py", "test_an_edit_without_a_new_checksum_is_noticed"
+        ),
+    ),
+    Mutant(
+        "secret-of-several-lines-told",
+        "no line of a secret's value is told",
+        "bodywork/model/redaction.py",
+        "_forms",
+        "{line.strip() for line in value.splitlines()}",
+        "{value}",
+        caught_by(REDACTION, "test_a_value_of_several_lines_is_found_by_line"),
+    ),
+    Mutant(
+        "password-in-an-address-told",
+        "no password of an address is put on record",
+        "bodywork/model/redaction.py",
+        "redact_address",
+        'return text if plain else f"{match[0]}{MASK}@{tail}"',
+        "return text",
+        caught_by(REDACTION, "test_no_password_of_an_address_is_put_on_record"),
+    ),
+    Mutant(
+        "references-expanded",
+        "the words of a stage arrive as they were: Kubernetes expands nothing in them",
+        "bodywork/cluster/containers.py",
+        "escape",
+        'text.replace("$", "$$")',
+        "text",
+        caught_by(
+            "tests/bodywork/cluster/test_expansion.py",
+            "test_the_words_of_a_stage_arrive_as_they_were",
+        ),
+    ),
+    Mutant(
+        "escapes-reach-the-terminal",
+        "foreign text cannot command a terminal",
+        "bodywork/cli/paper.py",
+        "printable",
+        '_CONTROL.sub("", shown)',
+        "shown",
+        caught_by(
+            "tests/bodywork/cli/test_paper.py", "test_foreign_text_cannot_command_a_terminal"
+        ),
+    ),
+)

@@ -1,0 +1,173 @@
+"""A service belongs to one run at a time, and a roll-back destroys nothing of another run."""
+
+from tests.mutants.mutant import Mutant, caught_by
+
+CLUSTER = "tests/bodywork/cluster/test_claims.py"
+WORKFLOW = "tests/bodywork/workflow/test_claims.py"
+LOCAL = "tests/contract/test_engines.py::TestLocalEngine"
+
+MUTANTS = (
+    Mutant(
+        "claim-not-needed",
+        "a service is only changed under a claim of the run's own",
+        "bodywork/cluster/claims.py",
+        "ServiceClaims.check",
+        "if holder != attempt.run and",
+        "if False and",
+        caught_by(CLUSTER, "test_a_run_whose_claim_another_one_has_by_now_changes_nothing"),
+    ),
+    Mutant(
+        "claim-not-needed-by-the-workflow",
+        "a service is only changed under a claim of the run's own",
+        "bodywork/workflow/attempts.py",
+        "_is_unclaimed",
+        "return service and progress.stages[name].claim is None",
+        "return False and service",
+        caught_by(WORKFLOW, "test_no_instant_of_the_wait_lets_it_begin_without_the_claim"),
+    ),
+    Mutant(
+        "claim-of-an-unfinished-run-taken",
+        "a claim lasts until its run has ended on record",
+        "bodywork/cluster/claims.py",
+        "ServiceClaims.take",
+        "and not is_over(holder)",
+        "and False",
+        caught_by(CLUSTER, "test_two_first_deployments_at_once_are_one_after_the_other"),
+    ),
+    Mutant(
+        "local-claim-of-an-unfinished-run-taken",
+        "a claim lasts until its run has ended on record",
+        "bodywork/local/services.py",
+        "_holder",
+        "or is_over(RunName(claim.run))",
+        "or claim.run",
+        caught_by(LOCAL, "test_a_service_belongs_to_one_unfinished_run"),
+    ),
+    Mutant(
+        "claim-without-compare-and-swap",
+        "of two runs that claim a service at once, one succeeds",
+        "bodywork/cluster/claims.py",
+        "ServiceClaims.mark",
+        ", version=version)",
+        ")",
+        caught_by(CLUSTER, "test_a_late_claim_of_an_overtaken_controller_does_not_land"),
+    ),
+    Mutant(
+        "claim-conflict-swallowed",
+        "a claim that another run was faster to take is not held",
+        "bodywork/cluster/claims.py",
+        "ServiceClaims.take",
+        "if self.mark(found, marks) is not None:",
+        "if self.mark(found, marks) is not marks:",
+        caught_by(CLUSTER, "test_a_late_claim_of_an_overtaken_controller_does_not_land"),
+    ),
+    Mutant(
+        "claim-of-an-ended-run",
+        "a run that has ended takes no claim any more",
+        "bodywork/cluster/claims.py",
+        "_refuse_ended",
+        "if is_over(run):",
+        "if False:",
+        caught_by(CLUSTER, "test_a_late_claim_of_an_overtaken_controller_does_not_land"),
+    ),
+    Mutant(
+        "target-decided-again",
+        "what a roll-back comes back to is decided when the claim is taken",
+        "bodywork/cluster/claims.py",
+        "ServiceClaims._claimed_previous",
+        "if version is None or is_reserved(deployment):",
+        "if True:",
+        caught_by(
+            CLUSTER, "test_what_a_roll_back_comes_back_to_is_decided_once_when_the_claim_is_taken"
+        ),
+    ),
+    Mutant(
+        "target-unresolved-is-none",
+        "what cannot be resolved is kept, and never taken for no version",
+        "bodywork/cluster/versions.py",
+        "Versions.to_come_back_to",
+        'return Unresolved(f"{what} of which Bodywork knows that it answered")',
+        "return None",
+        caught_by(CLUSTER, "test_what_cannot_be_resolved_is_never_deleted"),
+    ),
+    Mutant(
+        "roll-back-from-the-cache",
+        "what a roll-back destroys was read at that moment",
+        "bodywork/cluster/deployments.py",
+        "Deployments.restore",
+        "self._get(name_of(attempt))",
+        "self._known(attempt)",
+        caught_by(CLUSTER, "test_a_roll_back_from_a_stale_view_deletes_nothing_of_another_run"),
+    ),
+    Mutant(
+        "roll-back-past-an-accepted-version",
+        "no run rolls back past a version that another run has accepted",
+        "bodywork/cluster/deployments.py",
+        "Deployments._why_not_ours",
+        "if holder is not None and holder != attempt.run:",
+        "if False:",
+        caught_by(CLUSTER, "test_a_roll_back_from_a_stale_view_deletes_nothing_of_another_run"),
+    ),
+    Mutant(
+        "deletion-without-resource-version",
+        "only the object that was read is deleted, as it was read",
+        "bodywork/cluster/writes.py",
+        "discard_unchanged",
+        'metadata["uid"], metadata["resourceVersion"]',
+        'metadata["uid"]',
+        caught_by(
+            CLUSTER, "test_what_comes_between_the_look_and_the_write_of_a_roll_back_wins[False]"
+        ),
+    ),
+    Mutant(
+        "deletion-without-preconditions",
+        "only the object that was read is deleted",
+        "bodywork/cluster/client.py",
+        "Client.delete",
+        'body["preconditions"] = wanted',
+        "pass",
+        caught_by(
+            "tests/bodywork/cluster/test_client.py",
+            "test_a_delete_meant_for_another_object_changes_nothing",
+        ),
+    ),
+    Mutant(
+        "deployment-made-again-removed",
+        "what somebody has made again under the name is not removed",
+        "bodywork/cluster/deployments.py",
+        "Deployments._why_not_ours",
+        'if claim.uid and deployment["metadata"]["uid"] != claim.uid:',
+        "if False:",
+        caught_by(CLUSTER, "test_a_deployment_that_was_made_again_by_somebody_is_not_removed"),
+    ),
+    Mutant(
+        "service-deleted-first",
+        "the Service is deleted last, when nothing is behind it any more",
+        "bodywork/cluster/deployments.py",
+        "Deployments._remove",
+        "discard_unchanged(",
+        "self._exposed.delete(attempt)\n        discard_unchanged(",
+        caught_by(CLUSTER, "test_a_service_that_another_run_uses_by_now_is_not_deleted"),
+    ),
+    Mutant(
+        "others-settings-overwritten",
+        "what others set beside our fields stays",
+        "bodywork/cluster/deployments.py",
+        "_merged",
+        "if kept and",
+        "if False and",
+        caught_by(CLUSTER, "test_what_others_set_beside_our_fields_stays"),
+    ),
+    Mutant(
+        "accepted-before-ready",
+        "a version is live only once it was seen to answer",
+        "bodywork/workflow/attempts.py",
+        "_look",
+        "if seen.phase is Phase.READY and",
+        "if not seen.phase.ended and",
+        caught_by(
+            "tests/bodywork/workflow/test_runs.py",
+            "test_a_service_that_fails_is_rolled_back_to_the_version_before",
+        ),
+    ),
+)
