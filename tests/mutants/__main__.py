@@ -9,7 +9,7 @@ import queue
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,13 +22,16 @@ from tests.mutants.tree import ROOT, Tree
 
 T = TypeVar("T", Check, Mutant)
 
+PATIENCE = 5
+"""How many times as long as usual a check may take."""
+
 
 class Workshop:
     """As many trees as checks may run at once.
 
     Args:
         trees: the copies to work in.
-        limit_seconds: what a check may take.
+        limit_seconds: what a check may take with a mutant, at the least.
         say: told of each step.
     """
 
@@ -49,9 +52,21 @@ class Workshop:
         """Run each check once on the code as it is."""
         return self._for_each(list(dict.fromkeys(checks)), self._run_unchanged, "unchanged")
 
-    def try_mutants(self, mutants: Iterable[Mutant]) -> dict[Mutant, Result]:
-        """Run the check of each mutant with the mutant."""
-        return self._for_each(list(mutants), self._run_mutant, "mutant")
+    def try_mutants(
+        self, mutants: Iterable[Mutant], unchanged: Mapping[Check, Result]
+    ) -> dict[Mutant, Result]:
+        """Run the check of each mutant with the mutant.
+
+        Args:
+            unchanged: how the checks went without: a check that takes long, as on a busy machine,
+                is not taken for one that hangs.
+        """
+
+        def run(mutant: Mutant) -> Result:
+            usual = unchanged[mutant.check].seconds
+            return self._run_mutant(mutant, max(self._limit_seconds, PATIENCE * usual))
+
+        return self._for_each(list(mutants), run, "mutant")
 
     def _for_each(
         self, things: Sequence[T], run: Callable[[T], Result], what: str
@@ -72,15 +87,15 @@ class Workshop:
     def _run_unchanged(self, check: Check) -> Result:
         tree = self._free.get()
         try:
-            return run_check(check, tree, self._limit_seconds)
+            return run_check(check, tree, PATIENCE * self._limit_seconds)
         finally:
             self._free.put(tree)
 
-    def _run_mutant(self, mutant: Mutant) -> Result:
+    def _run_mutant(self, mutant: Mutant, limit_seconds: float) -> Result:
         tree = self._free.get()
         try:
             with tree.with_mutant(mutant):
-                return run_check(mutant.check, tree, self._limit_seconds)
+                return run_check(mutant.check, tree, limit_seconds)
         finally:
             self._free.put(tree)
 
@@ -115,7 +130,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help="which mutants; else all")
     parser.add_argument("--processes", type=int, default=2, help="how many checks at once")
     parser.add_argument(
-        "--limit", type=float, default=LIMIT_SECONDS, help="how many seconds a check may take"
+        "--limit", type=float, default=LIMIT_SECONDS, help="seconds until a check hangs"
     )
     options = parser.parse_args()
     try:
@@ -137,7 +152,7 @@ def main() -> int:
             print(f"error: without any mutant, {check}: {found.end} {found.by}", file=sys.stderr)
         if wrong:
             return 1
-        results = workshop.try_mutants(mutants)
+        results = workshop.try_mutants(mutants, unchanged)
     caught = sum(found.end in (End.CAUGHT, End.HANGS) for found in results.values())
     print(f"\n{table(results)}\n")
     print(f"{caught} of {len(results)} mutants caught, {time.monotonic() - began:.0f} s")

@@ -118,14 +118,14 @@ def test_each_end_is_told_from_the_others(source: Path, tmp_path: Path) -> None:
     }
     said: list[str] = []
     workshop = Workshop(trees, say=said.append)
-    assert [each.end for each in workshop.try_unchanged([PRICE, PRICE]).values()] == [End.PASSED]
-    results = workshop.try_mutants(shop_mutant(new) for new in expected)
+    unchanged = workshop.try_unchanged([PRICE, PRICE])
+    assert [each.end for each in unchanged.values()] == [End.PASSED]
+    results = workshop.try_mutants((shop_mutant(new) for new in expected), unchanged)
     assert {mutant.name: found.end for mutant, found in results.items()} == expected, results
     assert len(said) == 1 + len(expected)
     hanging = Workshop(trees[:1], limit_seconds=3.0)
-    assert [
-        each.end for each in hanging.try_mutants([shop_mutant("while True: pass")]).values()
-    ] == [End.HANGS]
+    mutant, at_once = shop_mutant("while True: pass"), {PRICE: Result(End.PASSED, 0.1)}
+    assert hanging.try_mutants([mutant], at_once)[mutant].end is End.HANGS
     for folder in (source, *(tree.folder for tree in trees)):
         assert (folder / "shop.py").read_text() == SHOP
 
