@@ -42,6 +42,7 @@ class Mutant:
         old: a text that stands there exactly once.
         new: what takes its place.
         check: what must catch it.
+        histories: a set of the simulation's that must catch it as well, "" for none.
     """
 
     name: str
@@ -51,6 +52,12 @@ class Mutant:
     old: str
     new: str
     check: Check
+    histories: str = ""
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """All that must catch it."""
+        return (self.check, Check(simulation=self.histories)) if self.histories else (self.check,)
 
     def changed(self, source: str) -> str:
         """Return the source of the module with the defect in it.

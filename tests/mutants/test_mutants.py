@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants.__main__ import Workshop, table
+from statemachine.errors import CheckpointConflict
 from tests.mutants.checks import End, Result, judge_histories, judge_tests
 from tests.mutants.defects import MUTANTS
 from tests.mutants.mutant import Check, Mutant, StaleMutant
+from tests.mutants.told import kind_of
 from tests.mutants.tree import ROOT, Tree
+from tests.mutants.workshop import Workshop, is_caught, table, together
 from tests.simulation.sets import NOT_YET_HELD, SETS
 
 SHOP = """
@@ -49,7 +51,7 @@ def test_mutants_have_names_of_their_own_and_something_to_catch_them() -> None:
     assert len(names) == len(set(names)) >= 24
     for mutant in MUTANTS:
         assert mutant.file.startswith(("bodywork/", "statemachine/")), mutant.name
-        assert bool(mutant.check.tests) != bool(mutant.check.simulation), mutant.name
+        assert mutant.check.tests, mutant.name
 
 
 @pytest.mark.timeout(600)
@@ -62,7 +64,7 @@ def test_the_tests_that_must_catch_them_can_be_collected() -> None:
 
 def test_the_histories_that_must_catch_them_are_of_a_set() -> None:
     for mutant in MUTANTS:
-        words = mutant.check.simulation.split()
+        words = mutant.histories.split()
         if words:
             assert words[words.index("--set") + 1] in SETS, mutant.name
 
@@ -111,14 +113,12 @@ def test_each_end_is_told_from_the_others(source: Path, tmp_path: Path) -> None:
     parts = ("shop.py", "tests", "pyproject.toml")
     trees = [Tree(tmp_path / name, source, parts) for name in ("one", "two")]
     expected = {
-        "return 2 * number": End.PASSED,
         "return 3 * number": End.CAUGHT,
-        "return 3 * count": End.BROKEN,
         "return (": End.BROKEN,
     }
     said: list[str] = []
     workshop = Workshop(trees, say=said.append)
-    unchanged = workshop.try_unchanged([PRICE, PRICE])
+    unchanged = workshop.try_unchanged([shop_mutant("one"), shop_mutant("two")])
     assert [each.end for each in unchanged.values()] == [End.PASSED]
     results = workshop.try_mutants((shop_mutant(new) for new in expected), unchanged)
     assert {mutant.name: found.end for mutant, found in results.items()} == expected, results
@@ -128,6 +128,27 @@ def test_each_end_is_told_from_the_others(source: Path, tmp_path: Path) -> None:
     assert hanging.try_mutants([mutant], at_once)[mutant].end is End.HANGS
     for folder in (source, *(tree.folder for tree in trees)):
         assert (folder / "shop.py").read_text() == SHOP
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (AssertionError(), "assertion"),
+        (pytest.fail.Exception("DID NOT RAISE"), "assertion"),
+        (ExceptionGroup("both", [NameError(), AssertionError()]), "assertion"),
+        (CheckpointConflict("another was faster"), "error"),
+        (ConnectionRefusedError(), "error"),
+        (ExceptionGroup("both", [NameError(), ConnectionRefusedError()]), "mistake"),
+        (NameError(), "mistake"),
+        (ImportError(), "mistake"),
+        (KeyError("x"), "mistake"),
+        (pytest.skip.Exception("no Linux"), "skipped"),
+    ],
+)
+def test_a_broken_promise_is_told_from_a_change_that_makes_no_sense(
+    error: BaseException, kind: str
+) -> None:
+    assert kind_of(error) == kind
 
 
 def test_every_named_test_has_to_catch_it() -> None:
@@ -163,10 +184,30 @@ def test_histories_catch_it_by_a_rule_that_is_held_without_it() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "end", "by"),
+    [
+        (End.CAUGHT, End.CAUGHT, End.CAUGHT, "first, second"),
+        (End.CAUGHT, End.HANGS, End.CAUGHT, "first, second"),
+        (End.CAUGHT, End.PASSED, End.PASSED, "simulation --set all"),
+        (End.PASSED, End.CAUGHT, End.PASSED, "tests/test_shop.py::test_price"),
+        (End.PASSED, End.BROKEN, End.BROKEN, "second"),
+        (End.BROKEN, End.CAUGHT, End.BROKEN, "first"),
+    ],
+)
+def test_each_check_of_a_mutant_has_to_catch_it(first: End, second: End, end: End, by: str) -> None:
+    simulation = Check(simulation="--set all")
+    results = {
+        PRICE: Result(first, 1.0, "" if first is End.PASSED else "first"),
+        simulation: Result(second, 2.0, "" if second is End.PASSED else "second"),
+    }
+    assert together(results) == Result(end, 3.0, by)
+    assert is_caught(together(results)) == (end is End.CAUGHT)
+
+
 def test_the_table_says_loudly_what_was_not_caught() -> None:
     mutant = shop_mutant("return 3")
-    told = table({mutant: Result(End.PASSED, 1.0)})
-    assert "SURVIVES" in told
+    assert "SURVIVES tests/" in table({mutant: Result(End.PASSED, 1.0, "tests/test_shop.py")})
     assert "SAYS NOTHING: pytest" in table({mutant: Result(End.BROKEN, 1.0, "pytest")})
     caught = table({mutant: Result(End.CAUGHT, 1.25, "test_shop.py::test_price")})
     assert caught.splitlines()[1].split() == [

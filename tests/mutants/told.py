@@ -26,7 +26,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if call.excinfo is not None:
-        _tell(item.nodeid, _kind_of(call.excinfo.value), call.excinfo.exconly(tryshort=True))
+        _tell(item.nodeid, kind_of(call.excinfo.value), call.excinfo.exconly(tryshort=True))
     elif call.when == "call":
         _tell(item.nodeid, "passed", "")
     return report
@@ -37,7 +37,7 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
         _tell(report.nodeid, "mistake", str(report.longrepr).strip().splitlines()[-1])
 
 
-def _kind_of(error: BaseException) -> str:
+def kind_of(error: BaseException) -> str:
     """Return what a test failed by.
 
     - "assertion"

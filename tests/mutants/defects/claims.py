@@ -33,6 +33,7 @@ MUTANTS = (
         "and not is_over(holder)",
         "and False",
         caught_by(CLUSTER, "test_two_first_deployments_at_once_are_one_after_the_other"),
+        "--set all --seed 2001 --histories 30",
     ),
     Mutant(
         "local-claim-of-an-unfinished-run-taken",

@@ -47,6 +47,7 @@ MUTANTS = (
         "stored.checkpoint.epoch + 1",
         "stored.checkpoint.epoch",
         caught_by(RUNNER, "test_a_take_over_raises_the_epoch_and_fences_the_one_before"),
+        "--set two --seed 1 --histories 20",
     ),
     Mutant(
         "epoch-not-checked",
