@@ -15,14 +15,12 @@ from pathlib import Path
 
 from tests.mutants.mutant import Check
 from tests.mutants.tree import Tree
-from tests.simulation.sets import NOT_YET_HELD
 
 LIMIT_SECONDS = 120.0
 CATCHING = frozenset({"assertion", "error"})
 """What a test that catches a mutant fails by: see `told`."""
 _BROKEN_RULE = re.compile(r"^seed \d+: (?P<rule>\w+): ", re.M)
 _ERROR_OF_THE_CODE = "no_error_of_the_code"
-_SET = re.compile(r"--set (\w+)")
 
 
 class End(StrEnum):
@@ -62,7 +60,7 @@ def run_check(check: Check, tree: Tree, limit_seconds: float = LIMIT_SECONDS) ->
             return Result(End.HANGS, seconds, f"no end within {limit_seconds:.0f} s")
         code, output = ended
         if check.simulation:
-            end, by = judge_histories(check, code, output)
+            end, by = judge_histories(code, output)
         else:
             lines = told.read_text("utf-8").splitlines() if told.exists() else []
             end, by = judge_tests(check, code, output, [json.loads(line) for line in lines])
@@ -94,12 +92,10 @@ def judge_tests(
     return End.CAUGHT, ", ".join(map(_short, caught))
 
 
-def judge_histories(check: Check, code: int, output: str) -> tuple[End, str]:
+def judge_histories(code: int, output: str) -> tuple[End, str]:
     """Return what came of histories: some rule is broken that is held without the mutant."""
-    named = _SET.search(check.simulation)
-    excused = NOT_YET_HELD.get(named[1] if named else "all", frozenset())
     rules = {found["rule"] for found in _BROKEN_RULE.finditer(output)}
-    broken = sorted(rules - excused - {_ERROR_OF_THE_CODE})
+    broken = sorted(rules - {_ERROR_OF_THE_CODE})
     if code not in (0, 1) or " histories, " not in output:
         return End.BROKEN, f"the simulation ended with {code}: {_last_line(output)}"
     if broken:
