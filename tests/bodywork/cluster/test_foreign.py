@@ -122,7 +122,10 @@ def assert_refused(
     empty = {"containers": [{"name": "x", "image": "x"}]}
     body = {
         "metadata": metadata,
-        "spec": {"template": {"metadata": {"labels": dict(borne)}, "spec": empty}},
+        "spec": {
+            "template": {"metadata": {"labels": dict(borne)}, "spec": empty},
+            "ports": [{"port": 80}],
+        },
     }
     server.objects.create(collection, body)
     before = copy.deepcopy(server.objects.get(collection, name))

@@ -35,7 +35,7 @@ MUTANTS = (
         "a write is repeated only by who still controls the run",
         "bodywork/cluster/client.py",
         "Client._pause",
-        "self.before_repeating()",
+        "self.require_ownership()",
         "pass",
         caught_by(FENCES, f"{LATE}[retried-5-paused-cancel]"),
     ),

@@ -24,7 +24,7 @@ MUTANTS = (
         "if claimed != progress:",
         "if claimed != progress:\n        claimed = attempts.reconcile(context, claimed, names)\n"
         "    if claimed != progress:",
-        caught_by("tests/bodywork/workflow/test_claims.py"),
+        caught_by(CRASHES, "test_a_run_can_be_cancelled_wherever_its_controller_died[rolled_back]"),
     ),
     Mutant(
         "source-published-before-its-commit",
