@@ -3,7 +3,7 @@
 import queue
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 from tests.mutants.checks import LIMIT_SECONDS, End, Result, run_check
@@ -83,7 +83,9 @@ class Workshop:
         self, things: Sequence[T], run: Callable[[T], Result], what: str
     ) -> dict[T, Result]:
         results: dict[T, Result] = {}
-        with ThreadPoolExecutor(self._count) as pool:
+        with ExitStack() as opened:
+            pool = ThreadPoolExecutor(self._count)
+            opened.callback(pool.shutdown, cancel_futures=True)  # Ctrl-C begins no further one
             running = {pool.submit(run, thing): thing for thing in things}
             for done in as_completed(running):
                 thing, result = running[done], done.result()

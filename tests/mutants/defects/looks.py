@@ -77,7 +77,7 @@ MUTANTS = (
         "a watch that is told that its version is too old lists again",
         "bodywork/cluster/watching.py",
         "Watched._look_again",
-        "self.relist()",
+        "self._list(self._apart)",
         "pass",
         caught_by(WATCHING, "test_what_a_watch_missed_is_known_from_the_next_list"),
     ),
