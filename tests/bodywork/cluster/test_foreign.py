@@ -12,6 +12,7 @@ from bodywork.cluster.client import Client
 from bodywork.cluster.engine import KubernetesEngine
 from bodywork.cluster.labels import Foreign
 from bodywork.model.names import Namespace, ProjectName, RunName, StageName, job_name
+from bodywork.model.repository import Deployer
 from bodywork.model.run import Checkout, Claim, StageRun
 from statemachine.retries import ONCE
 from tests.bodywork.workflow.harness import batch, service
@@ -67,7 +68,7 @@ def publish(engine: KubernetesEngine, folder: Path) -> None:
 
 
 def claim(engine: KubernetesEngine) -> Claim:
-    answer = engine.claim_service(SERVE, "image", lambda run: False)
+    answer = engine.claim_service(SERVE, "image", Deployer("git.example/shop"), lambda run: False)
     assert isinstance(answer, Claim)
     return answer
 

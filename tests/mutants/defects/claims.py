@@ -38,10 +38,10 @@ MUTANTS = (
     Mutant(
         "local-claim-of-an-unfinished-run-taken",
         "a claim lasts until its run has ended on record",
-        "bodywork/local/services.py",
-        "_holder",
-        "or is_over(RunName(claim.run))",
-        "or claim.run",
+        "bodywork/local/claims.py",
+        "find_holder",
+        "and not is_over(RunName(claim.run))",
+        "and False",
         caught_by(LOCAL, "test_a_service_belongs_to_one_unfinished_run"),
     ),
     Mutant(
