@@ -10,9 +10,9 @@ MUTANTS = (
         "no-budget",
         "each record of a run fits into its checkpoint",
         "bodywork/workflow/bounds.py",
-        "fit",
-        "if excess <= 0:\n        return data\n    data[",
-        "if excess:\n        return data\n    data[",
+        "Words.cut",
+        "excess = self.size() - budget",
+        "excess = 0",
         caught_by(BOUNDS, "test_lines_go_first_then_hints_then_earlier_attempts"),
     ),
     Mutant(
@@ -20,8 +20,8 @@ MUTANTS = (
         "the lines of logs are left out of a record first",
         "bodywork/workflow/bounds.py",
         "",
-        "_tails, _modules, _hints,",
-        "_hints, _modules, _tails,",
+        '("tail", LAST, 0),\n    ("modules", LAST, 0),\n    ("hint", LAST, 0),',
+        '("hint", LAST, 0),\n    ("modules", LAST, 0),\n    ("tail", LAST, 0),',
         caught_by(BOUNDS, "test_lines_go_first_then_hints_then_earlier_attempts"),
     ),
     Mutant(

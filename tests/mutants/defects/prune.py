@@ -44,8 +44,8 @@ MUTANTS = (
         "forgetting a run keeps its live service",
         "bodywork/local/services.py",
         "Services.forget",
-        'live["id"] if live else ""',
-        '""',
+        "*_live_id(service), ",
+        "",
         caught_by(
             "tests/bodywork/local/test_services.py", "test_forgetting_a_run_keeps_its_live_service"
         ),
