@@ -24,6 +24,7 @@ from bodywork.local.claims import (
     write_claim,
 )
 from bodywork.local.commands import build_spec
+from bodywork.local.draining import drain
 from bodywork.local.folders import Folders
 from bodywork.local.jobs import lost, require_source, tail
 from bodywork.local.live import LIVE, read_live, version_of
@@ -153,6 +154,7 @@ class Services:
             files.send_command(str(folder), files.KEEP)
             for other in leftovers.versions(service):
                 if other != folder and files.is_held(str(other)):
+                    drain(endpoint_of(processes.look(other).spec))
                     processes.stop(other)
             if claim := read_claim(service):
                 kept = {folder.name, claim.previous}
@@ -255,7 +257,10 @@ class Services:
             self._revive(folder)
         if not addresses.answers(endpoint):
             return Observation(Phase.RUNNING)
+        was_live = _live_id(service) == {ours.name}
         self._switch(service, folder)
+        if was_live:
+            drain(endpoint_of(processes.look(ours).spec))
         processes.stop(ours)
         return Observation(Phase.READY, address=endpoint.url)
 

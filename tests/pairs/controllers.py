@@ -18,7 +18,7 @@ from typing import NoReturn
 from bodywork.cli import controllers, wiring
 from bodywork.cli.place import LocalPlace
 from bodywork.errors import BodyworkError
-from bodywork.local import LocalEngine, engine, environments, services, spawn
+from bodywork.local import LocalEngine, draining, engine, environments, services, spawn
 from bodywork.local.network import addresses
 from bodywork.local.network.addresses import Endpoint
 from bodywork.local.supervisor import spawner
@@ -124,6 +124,7 @@ def _set_up(story: Story, root: Path, turnstile: Turnstile, log: Path | None) ->
     claims.CLAIM_LOOK_SECONDS = 0.0
     rollback.LOOK_SECONDS = LOOK_SECONDS
     engine.PROBE_SECONDS = engine.BUILD_LOOK_SECONDS = LOOK_SECONDS
+    draining.LEAST_SECONDS = 0.0
     clock = ProbeClock()
     services.time = clock  # type: ignore[attr-defined, assignment]
     addresses.answers = _asked(addresses.answers, clock)  # type: ignore[assignment]

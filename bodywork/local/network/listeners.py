@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_LISTEN = "0A"
+_LISTEN, _ESTABLISHED = "0A", "01"
 _TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
 
 
@@ -34,7 +34,7 @@ class Listener:
 
 def find_holder(port: int) -> str:
     """Name the process that listens on a port; "" where it cannot be found out."""
-    wanted = {f"socket:[{each.inode}]" for each in _listeners() if each.port == port}
+    wanted = {f"socket:[{each.inode}]" for each in _sockets(_LISTEN) if each.port == port}
     if not wanted:
         return ""
     for pid in _processes():
@@ -50,8 +50,14 @@ def find_listeners(group: int) -> tuple[Listener, ...] | None:
         return None
     members = [pid for pid in _processes() if _group_of(pid) == group]
     opened = {name for pid in members for name in _open_by(pid)}
-    found = {each for each in _listeners() if f"socket:[{each.inode}]" in opened}
+    found = {each for each in _sockets(_LISTEN) if f"socket:[{each.inode}]" in opened}
     return tuple(sorted(found, key=lambda each: (each.port, each.address)))
+
+
+def is_connected(address: str, port: int) -> bool:
+    """Say whether there is a connection to this place; False where that cannot be found out."""
+    found = _sockets(_ESTABLISHED)
+    return any((each.address, each.port) == (address, port) for each in found)
 
 
 def _processes() -> Iterator[str]:
@@ -75,7 +81,8 @@ def _open_by(pid: str) -> Iterator[str]:
                 yield os.readlink(f"/proc/{pid}/fd/{descriptor}")
 
 
-def _listeners() -> Iterator[Listener]:
+def _sockets(state: str) -> Iterator[Listener]:
+    """Yield the sockets in that state, by their own end."""
     for table in _TABLES:
         try:
             with open(table) as file:
@@ -84,7 +91,7 @@ def _listeners() -> Iterator[Listener]:
             continue
         for row in rows:
             fields = row.split()
-            if fields[3] == _LISTEN:
+            if fields[3] == state:
                 address, _, port = fields[1].rpartition(":")
                 yield Listener(_readable(address), int(port, 16), fields[9])
 

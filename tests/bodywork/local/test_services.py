@@ -7,11 +7,13 @@ import signal
 import socket
 import sys
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from bodywork.errors import EngineError, NotFound
+from bodywork.local import draining
 from bodywork.model.names import RunName
 from bodywork.model.run import Claim, Phase, ServiceVersion
 from tests.bodywork.local.machine import (
@@ -222,3 +224,48 @@ def test_a_deleted_service_is_gone_and_another_cannot_be_deleted(machine: Machin
         machine.administration.delete_service(NAMESPACE, NAME)
     with pytest.raises(NotFound):
         machine.administration.delete_service(NAMESPACE, "../secrets")
+
+
+PATIENT = """
+import http.server
+import os
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        if self.path == "/slow":
+            open("{began}", "w").close()  # it waits for the test to look
+            open("{goes_on}").read(1)
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"{word}")
+    def log_message(self, *arguments):
+        pass
+http.server.ThreadingHTTPServer(("0.0.0.0", 5000), Handler).serve_forever()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_a_request_under_way_is_answered_when_its_version_is_replaced(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(draining, "DRAIN_SECONDS", 60.0)  # however busy the machine is
+    began, goes_on = tmp_path / "began", tmp_path / "goes-on"
+    os.mkfifo(began)
+    os.mkfifo(goes_on)
+    gate = os.open(goes_on, os.O_RDWR)
+    text = PATIENT.replace("{began}", str(began)).replace("{goes_on}", str(goes_on))
+    machine.publish({"serve/main.py": text.replace("{word}", "v1")}, "run-1")
+    assert machine.deploy(service(), "run-1").phase is Phase.READY
+    [found] = machine.administration.services(NAMESPACE)
+    machine.publish({"serve/main.py": SERVER.replace("{word}", "v2")}, "run-2")
+    assert machine.deploy(service(), "run-2", accept=False).phase is Phase.READY
+    with ThreadPoolExecutor(2) as others:
+        request = others.submit(urllib.request.urlopen, f"{found.address}/slow", timeout=60)
+        began.read_text()
+        accepted = others.submit(machine.engine.accept_version, attempt_of("serve", 1, "run-2"))
+        until(lambda: answer(machine) == "v2", seconds=60.0)  # the switch comes first
+        assert not accepted.done()
+        os.write(gate, b"+")
+        with request.result() as reply:
+            assert reply.read() == b"v1"
+        accepted.result()
+    os.close(gate)
