@@ -5,15 +5,15 @@ In this order: the one that KUBECONFIG names, with `--cluster=existing`; else on
 """
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.cluster.own import start_control_plane, start_node
 from tests.cluster.projects import Project
-from tests.cluster.site import ROOT, Cluster, Site
+from tests.cluster.site import Cluster, Site
 from tests.servers.secure_http import HttpsServer, https_server
 
 
@@ -29,25 +29,15 @@ def cluster(request: pytest.FixtureRequest) -> Cluster:
         pytest.skip("Linux only: the test cluster's node; else --cluster=existing")
     if os.getuid() != 0:
         return _control_plane()
-    _cluster("up")
-    cache = os.environ.get("BODYWORK_TEST_CACHE") or Path.home() / ".cache" / "bodywork-tests"
-    state = _state()
-    return Cluster(
-        str(state / "admin.conf"),
-        state / "log" / "audit.log",
-        _cluster("image").strip(),
-        authority=Path(cache, "authority"),
-    )
+    return start_node()
 
 
 def _control_plane() -> Cluster:
     """Start what needs no root: the API server and its controllers, without a node."""
     try:
-        _cluster("up", "--control-plane")
+        return start_control_plane()
     except AssertionError as error:
         pytest.skip(f"needs root, or what the message above asks to install: {error}")
-    state = _state()
-    return Cluster(str(state / "admin.conf"), state / "log" / "audit.log", "no-image", node=False)
 
 
 @pytest.fixture(autouse=True)
@@ -58,25 +48,6 @@ def _enough(request: pytest.FixtureRequest) -> None:
     without = request.node.get_closest_marker("control_plane")
     if without is None and not request.getfixturevalue("cluster").node:
         pytest.skip("needs root: the test cluster's node; else --cluster=existing")
-
-
-def _state() -> Path:
-    """Return the folder of the cluster that runs."""
-    told = dict(line.split(maxsplit=1) for line in _cluster("status").splitlines()[:2])
-    return Path(told["kubeconfig"]).parent
-
-
-def _cluster(*arguments: str) -> str:
-    """Run scripts/cluster; what it says while it works is for whoever watches the tests."""
-    done = subprocess.run(
-        [str(ROOT / "scripts" / "cluster"), *arguments],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=False,
-        timeout=3000,
-    )
-    assert done.returncode == 0, f"scripts/cluster {' '.join(arguments)} failed"
-    return done.stdout
 
 
 @pytest.fixture

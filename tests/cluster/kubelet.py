@@ -1,21 +1,29 @@
-"""A scripted kubelet: where no node runs, it says of each pod of a namespace how it went.
+"""A scripted kubelet: it says of each pod of a namespace how it went, where no node does.
 
-Nothing is executed. The pod of a batch stage starts, and ends with the exit code that the script
-names for the stage (0 for the others); that of a service starts and is ready. All else (Jobs,
-ReplicaSets, Deployments, garbage collection) is the real controllers'.
+Nothing is executed. The pod of a batch stage starts, and ends with the exit code that was scripted
+(else 0); that of a service starts and is ready, or crashes. All else (Jobs, ReplicaSets,
+Deployments, garbage collection) is the real controllers'.
+
+Beside a real node, the pods must name the scheduler `SCHEDULER`: then none is given to the node.
 """
 
+import contextlib
 import threading
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from bodywork.cluster import labels, paths
 from bodywork.cluster.client import Client
+from bodywork.cluster.errors import Unavailable
 from bodywork.errors import BodyworkError
 
 Found = dict[str, Any]
 LOOK_SECONDS = 2
+SCHEDULER = "scripted"
+"""A scheduler that is not there."""
+Codes = tuple[int, ...]
+"""How the attempts of a stage end, in their order, the last one for all that follow; a stage with
+none goes on until it is ended."""
 
 
 class ScriptedKubelet:
@@ -23,16 +31,19 @@ class ScriptedKubelet:
 
     Args:
         kubeconfig: an administrator's.
-        exit_codes: of batch stages that fail, by the stage's name.
     """
 
-    def __init__(self, kubeconfig: str, namespace: str, exit_codes: Mapping[str, int]) -> None:
+    def __init__(self, kubeconfig: str, namespace: str) -> None:
         self._client = Client.connect(kubeconfig=kubeconfig)
         self._namespace = namespace
-        self._exit_codes = exit_codes
+        self._scripts: dict[tuple[str, str], Codes] = {}
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._work, name=f"kubelet of {namespace}")
         self._thread.start()
+
+    def play(self, commit: str, stage: str, codes: Codes) -> None:
+        """Say how a stage goes at a commit; one of which nothing is said succeeds, or serves."""
+        self._scripts[commit, stage] = codes
 
     def close(self) -> None:
         """Stop."""
@@ -44,34 +55,61 @@ class ScriptedKubelet:
         path = paths.pods(self._namespace)
         selector = f"{labels.MANAGED_BY}={labels.BODYWORK}"
         while not self._closed.is_set():
-            pods, version = self._client.list_all(path, label_selector=selector)
-            for pod in pods:
-                self._attend(pod)
-            for event in self._client.watch(
-                path, version, label_selector=selector, timeout_seconds=LOOK_SECONDS
-            ):
-                if event["type"] == "ADDED":
-                    self._attend(event["object"])
-                if self._closed.is_set():
-                    return
+            with contextlib.suppress(Unavailable):
+                self._follow(path, selector)
+
+    def _follow(self, path: str, selector: str) -> None:
+        """Attend to all pods there are, and then to each new one for a while."""
+        pods, version = self._client.list_all(path, label_selector=selector)
+        for pod in pods:
+            self._attend(pod)
+        for event in self._client.watch(
+            path, version, label_selector=selector, timeout_seconds=LOOK_SECONDS
+        ):
+            if event["type"] == "ADDED":
+                self._attend(event["object"])
+            if self._closed.is_set():
+                return
 
     def _attend(self, pod: Found) -> None:
         if pod["status"]["phase"] != "Pending" or "deletionTimestamp" in pod["metadata"]:
             return
-        stage = pod["metadata"]["labels"][labels.STAGE]
-        started = _now()
+        batch = pod["metadata"]["ownerReferences"][0]["kind"] == "Job"
+        code = self._code_of(pod, 0 if batch else None)
         try:
-            self._say(pod, "Running", {"running": {"startedAt": started}}, ready=True)
-            if pod["metadata"]["ownerReferences"][0]["kind"] == "Job":
-                code = self._exit_codes.get(stage, 0)
-                ended = {"exitCode": code, "startedAt": started, "finishedAt": _now()}
-                reason = "Error" if code else "Completed"
-                phase = "Failed" if code else "Succeeded"
-                self._say(pod, phase, {"terminated": {**ended, "reason": reason}}, ready=False)
+            if batch:
+                self._run_batch(pod, code)
+            elif code is None:
+                self._say(pod, "Running", {"state": _running(_now())}, ready=True)
+            else:
+                self._crash(pod, code)
         except BodyworkError:
             return  # it was deleted meanwhile
 
-    def _say(self, pod: Found, phase: str, state: Found, *, ready: bool) -> None:
+    def _code_of(self, pod: Found, otherwise: int | None) -> int | None:
+        """Return the exit code of the pod's attempt; None where it goes on."""
+        borne = pod["metadata"]["labels"]
+        arguments = pod["spec"]["containers"][0]["args"]
+        commit = arguments[arguments.index("--commit") + 1]
+        codes = self._scripts.get((commit, borne[labels.STAGE]))
+        if codes is None:
+            return otherwise
+        attempt = int(borne[labels.ATTEMPT])
+        return codes[min(attempt, len(codes)) - 1] if codes else None
+
+    def _run_batch(self, pod: Found, code: int | None) -> None:
+        started = _now()
+        self._say(pod, "Running", {"state": _running(started)}, ready=True)
+        if code is not None:
+            phase = "Failed" if code else "Succeeded"
+            self._say(pod, phase, {"state": _terminated(started, code)}, ready=False)
+
+    def _crash(self, pod: Found, code: int) -> None:
+        waiting = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}}
+        told = {"state": waiting, "lastState": _terminated(_now(), code), "restartCount": 1}
+        self._say(pod, "Running", told, ready=False)
+
+    def _say(self, pod: Found, phase: str, container_status: Found, *, ready: bool) -> None:
         container = pod["spec"]["containers"][0]
         told = {
             "name": container["name"],
@@ -79,7 +117,7 @@ class ScriptedKubelet:
             "imageID": "none",
             "ready": ready,
             "restartCount": 0,
-            "state": state,
+            **container_status,
         }
         condition = {"status": str(ready), "lastTransitionTime": _now()}
         status = {
@@ -95,3 +133,13 @@ class ScriptedKubelet:
 
 def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _running(started: str) -> Found:
+    return {"running": {"startedAt": started}}
+
+
+def _terminated(started: str, code: int) -> Found:
+    reason = "Error" if code else "Completed"
+    ended = {"startedAt": started, "finishedAt": _now(), "exitCode": code, "reason": reason}
+    return {"terminated": ended}

@@ -116,7 +116,7 @@ class Site:
         """Run a command to its end."""
         done = subprocess.run(
             [*BODYWORK, *arguments],
-            env=self.environment(kubeconfig or self._kubeconfig_for(*arguments)),
+            env=self.environment(kubeconfig or self.kubeconfig_for(*arguments)),
             input=stdin,
             capture_output=True,
             text=True,
@@ -131,7 +131,7 @@ class Site:
         """Start a command and return without waiting for it."""
         process = subprocess.Popen(
             [*BODYWORK, *arguments],
-            env=self.environment(kubeconfig or self._kubeconfig_for(*arguments)),
+            env=self.environment(kubeconfig or self.kubeconfig_for(*arguments)),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -163,13 +163,18 @@ class Site:
         own = {"KUBECONFIG": kubeconfig or self.kubeconfig, "HOME": str(self.folder)}
         return {**kept, **own, **self.variables}
 
-    def audit(self) -> Iterator[dict[str, Any]]:
-        """Yield the audit log's entries about this namespace, of our users and controllers."""
+    def audit(self, since: int = 0) -> Iterator[dict[str, Any]]:
+        """Yield the audit log's entries about this namespace, of our users and controllers.
+
+        Args:
+            since: how long the log was, in bytes, before what is looked for.
+        """
         if self.cluster.audit_log is None:
             pytest.skip("needs the API server's audit log, which only a cluster of our own has")
         accounts = (*ACCOUNTS.values(), CONTROLLER)
         ours = tuple(f":{self.namespace}:{account}" for account in accounts)
         with self.cluster.audit_log.open() as lines:
+            lines.seek(since)
             for line in lines:
                 if self.namespace not in line:
                     continue
@@ -211,7 +216,7 @@ class Site:
             "--ignore-not-found",
         )
 
-    def _kubeconfig_for(self, *arguments: str) -> str:
+    def kubeconfig_for(self, *arguments: str) -> str:
         """Return the kubeconfig of the first role that is promised to be enough for a command."""
         words = {arguments[0], " ".join(arguments[:2])}
         for role, commands in PROMISED.items():

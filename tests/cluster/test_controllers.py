@@ -4,9 +4,9 @@ import signal
 import subprocess
 from collections.abc import Callable
 
-from tests.cluster.fuse import Proxy
 from tests.cluster.judging import assert_each_job_was_made_once
 from tests.cluster.projects import Project
+from tests.cluster.proxy import Proxy
 from tests.cluster.site import Site
 from tests.cluster.waiting import wait_for
 
