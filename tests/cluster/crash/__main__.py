@@ -15,6 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,10 +36,11 @@ def main() -> int:
     if order.list:
         print("\n".join(each.name for each in KINDS))
         return 0
-    chosen = [each for each in KINDS if order.workload in ("all", each.name)]
-    if not chosen:
-        print(f"error: no workload {order.workload!r}; see --list", file=sys.stderr)
+    names = {each.name for each in KINDS}
+    if unknown := set(order.workload) - names:
+        print(f"error: no workload {unknown.pop()!r}; see --list", file=sys.stderr)
         return 2
+    chosen = [each for each in KINDS if each.name in (order.workload or names)]
     rows = []
     with _places(order.tier, order.workers) as places:
         for workload in chosen:
@@ -57,7 +59,7 @@ def _parse() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--workload", default="all", metavar="NAME")
+    add("--workload", action="append", default=[], metavar="NAME", help="one of --list; else all")
     add("--every", type=int, default=1, metavar="N", help="only each N-th point")
     add("--point", default="", metavar="'NUMBER WHEN'", help="only this one")
     add("--workers", type=int, default=4, metavar="N", help="points at a time")
@@ -71,12 +73,17 @@ def _parse() -> argparse.Namespace:
 def _places(tier: str, workers: int) -> Iterator[list[Place]]:
     cluster = start_node() if tier == "node" else start_control_plane()
     commands, places = CommandLines(), list[Place]()
+
+    def make(folder: Path) -> Place:
+        folder.mkdir()
+        return Place(cluster, folder, commands, scripted=tier != "node")
+
     with tempfile.TemporaryDirectory(prefix="crash-") as folder:
         try:
-            for number in range(workers):
-                own = Path(folder, str(number))
-                own.mkdir()
-                places.append(Place(cluster, own, commands, scripted=tier != "node"))
+            folders = [Path(folder, str(number)) for number in range(workers)]
+            with ThreadPoolExecutor() as pool:
+                for place in pool.map(make, folders):
+                    places.append(place)
             yield places
         finally:
             for place in places:
@@ -86,7 +93,12 @@ def _places(tier: str, workers: int) -> Iterator[list[Place]]:
 
 def _try_all(places: Sequence[Place], workload: Workload, order: argparse.Namespace) -> Row:
     began = time.monotonic()
-    lesson = learn(places[0], workload)
+    try:
+        lesson = learn(places[0], workload)
+    except Exception:
+        return Row(
+            workload.name, faults=[f"{workload.name}, never killed: {traceback.format_exc()}"]
+        )
     points = list(lesson.points())[:: order.every]
     if order.point:
         points = [each for each in lesson.points() if str(each) == order.point]

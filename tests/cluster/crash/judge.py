@@ -43,13 +43,14 @@ class Evidence:
 
     Attributes:
         created: how often each Job was created, by name.
-        jobs: the Jobs that there are.
+        jobs: the Jobs that there are; `pods` of them, and none of services.
         recorded: the runs that were put on record, by the audit log.
     """
 
     records: tuple[Record, ...]
     created: Counter[str]
     jobs: tuple[Found, ...]
+    pods: tuple[Found, ...]
     recorded: frozenset[str]
     sources: tuple[Found, ...]
     deployments: tuple[Found, ...]
@@ -75,12 +76,14 @@ def collect(scene: Scene, since: int) -> Evidence:
     records = sorted(scene.records().values(), key=lambda each: each.created)
     names = {each.name for each in records}
     jobs = scene.place.objects("jobs", labels.STAGE)
+    pods = scene.place.objects("pods", labels.STAGE)
     sources = scene.place.objects("config_maps", f"{labels.KIND}=source")
     ours = f"{labels.PROJECT}={scene.name}"
     return Evidence(
         records=tuple(records),
         created=created,
         jobs=tuple(each for each in jobs if _run_of(each) in names),
+        pods=tuple(each for each in pods if _run_of(each) in names and _is_of_job(each)),
         recorded=frozenset(each for each in recorded if "-source-" not in each),
         sources=tuple(each for each in sources if _owners(each) & names),
         deployments=tuple(scene.place.objects("deployments", ours)),
@@ -144,16 +147,14 @@ def find_left(evidence: Evidence) -> Iterator[str]:
         kinds = {owner["kind"] for owner in each["metadata"]["ownerReferences"]}
         if "Deployment" not in kinds:
             yield f"source {each['metadata']['name']}"
-    for job in evidence.jobs:
-        conditions = (job.get("status") or {}).get("conditions") or ()
-        ended = any(each["type"] in ("Complete", "Failed") for each in conditions)
-        if not ended and not is_called_off(job) and not _is_being_ended(job):
-            yield f"Job {job['metadata']['name']} goes on"
-    records = {each.name for each in evidence.records}
+    for each in evidence.pods:
+        if each["status"]["phase"] in ("Pending", "Running"):
+            yield f"pod {each['metadata']['name']} goes on"
+    over = {each.name for each in evidence.records if each.ended}
     for each in evidence.deployments:
-        claim = labels.annotation(each, labels.CLAIM).partition("/")[0]
-        if claim and claim not in records:
-            yield f"a claim of run {claim}, of which there is no record"
+        holder = labels.holder_of(each)
+        if holder and holder not in over:
+            yield f"a claim of run {holder}, of which no end is on record"
 
 
 def _creations(scene: Scene, since: int) -> Iterator[tuple[str, str]]:
@@ -173,9 +174,9 @@ def _live(scene: Scene, deployment: Found) -> tuple[str, int]:
     return stage, scene.commits.index(borne[labels.COMMIT])
 
 
-def _is_being_ended(job: Found) -> bool:
-    """Whether the Job controller is about to end it: a time limit of a second says so."""
-    return bool(job["spec"].get("activeDeadlineSeconds") == 1)
+def _is_of_job(pod: Found) -> bool:
+    kinds = {each["kind"] for each in pod["metadata"]["ownerReferences"]}
+    return "Job" in kinds and "deletionTimestamp" not in pod["metadata"]
 
 
 def _owners(found: Found) -> set[str]:

@@ -81,7 +81,8 @@ def learn(place: Place, workload: Workload) -> Lesson:
         told = f"{workload.name}: {said.err}"
         own = [each for each in evidence.records if each.name not in scene.companions]
         assert own[-1].state == workload.state, told
-        assert not [*judge.find_left(evidence), *scene.unanswered()], told
+        left = [*judge.find_left(evidence), *scene.unanswered()]
+        assert not left, f"{told}: {left}"
     finally:
         scene.clear()
     return Lesson(tuple(fuse.requests), said.code, outcome)

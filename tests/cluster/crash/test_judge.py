@@ -14,20 +14,20 @@ from tests.cluster.crash.table import Row, render
 from tests.cluster.fuse import INSTANTS
 
 
-def job(name: str, attempt: int = 1, **status: Any) -> dict[str, Any]:
-    borne = {labels.RUN: "r", labels.STAGE: "a", labels.ATTEMPT: str(attempt)}
-    conditions = [{"type": "Complete", "status": "True"}]
-    return {
-        "metadata": {"name": name, "labels": borne},
-        "spec": {},
-        "status": status or {"conditions": conditions},
-    }
+def job(name: str) -> dict[str, Any]:
+    borne = {labels.RUN: "r", labels.STAGE: "a", labels.ATTEMPT: "1"}
+    return {"metadata": {"name": name, "labels": borne}}
+
+
+def pod(phase: str) -> dict[str, Any]:
+    return {"metadata": {"name": "p"}, "status": {"phase": phase}}
 
 
 CLEAN = Evidence(
     records=(),
     created=Counter({"j": 1}),
     jobs=(job("j"),),
+    pods=(pod("Failed"),),
     recorded=frozenset(),
     sources=(),
     deployments=(),
@@ -66,14 +66,12 @@ def test_what_was_there_and_is_not_is_found(evidence: Evidence, told: str) -> No
 def test_what_is_left_over_is_found() -> None:
     source = {"metadata": {"name": "s", "ownerReferences": [{"kind": "ConfigMap"}]}}
     kept = {"metadata": {"name": "t", "ownerReferences": [{"kind": "Deployment"}]}}
-    claimed = {"metadata": {"annotations": {labels.CLAIM: "gone/1"}}}
-    left = replace(
-        CLEAN, jobs=(job("j", active=1),), sources=(source, kept), deployments=(claimed,)
-    )
+    claimed = {"metadata": {"annotations": {labels.CLAIM: '{"run": "gone", "attempt": 1}'}}}
+    left = replace(CLEAN, pods=(pod("Running"),), sources=(source, kept), deployments=(claimed,))
     assert list(judge.find_left(left)) == [
         "source s",
-        "Job j goes on",
-        "a claim of run gone, of which there is no record",
+        "pod p goes on",
+        "a claim of run gone, of which no end is on record",
     ]
 
 
