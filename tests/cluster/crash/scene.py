@@ -22,6 +22,8 @@ from tests.cluster.site import Said
 from tests.cluster.waiting import wait_for
 
 OVERTAKEN = 3
+LIMIT_SECONDS = 600
+"""For every stage: a busy machine is not a fault."""
 _BATCH = """import os
 codes = {codes}
 raise SystemExit(codes[min(int(os.environ["BODYWORK_ATTEMPT"]), len(codes)) - 1])
@@ -96,22 +98,23 @@ class Scene:
     def batch(self, name: str, *codes: int, retries: int = 0) -> None:
         """Write a batch stage whose attempts end so (default: well)."""
         self._codes[name] = codes or (0,)
-        self._project.batch(name, _BATCH.format(codes=self._codes[name]), retries=retries)
+        script = _BATCH.format(codes=self._codes[name])
+        self._project.batch(name, script, seconds=LIMIT_SECONDS, retries=retries)
 
     def hold(self, name: str) -> None:
         """Write a batch stage that goes on until it is ended."""
         self._codes[name] = ()
-        self._project.batch(name, _HOLDS, seconds=600)
+        self._project.batch(name, _HOLDS, seconds=LIMIT_SECONDS)
 
     def service(self, name: str, word: str) -> None:
         """Write a service that answers with the word."""
         self._codes.pop(name, None)
-        self._project.service(name, word=word)
+        self._project.service(name, word=word, seconds=LIMIT_SECONDS)
 
     def broken_service(self, name: str) -> None:
         """Write a service that ends as soon as it is started."""
         self._codes[name] = (3,)
-        self._project.service(name, "raise SystemExit(3)")
+        self._project.service(name, "raise SystemExit(3)", seconds=LIMIT_SECONDS)
 
     def commit(self) -> None:
         """Commit, and have the kubelet play it so."""
