@@ -1,7 +1,7 @@
-"""kill -9 of the real controller at some of its requests; then `--resume`, or `cancel`, once.
+"""kill -9 of the real command line at one of its requests; then `--resume`, or `cancel`, once.
 
-Each workload is tried at two points here, which are another part of the run and another instant
-from workload to workload. All points of all: `python -m tests.cluster.crash`.
+Each workload is tried at one point here: in another part of the run, and at another instant, from
+workload to workload. All points of all: `python -m tests.cluster.crash`.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,6 @@ from tests.cluster.site import Cluster
 pytestmark = [pytest.mark.control_plane, pytest.mark.timeout(900)]
 
 KINDS = (*WORKLOADS, PAIRS[0])
-EACH = 2
 GOLDEN = 0.618
 """Multiples of it, without their whole part, are spread evenly, however many there are."""
 
@@ -37,18 +36,16 @@ def place(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield place
 
 
-def sample(lesson: Lesson, index: int) -> Iterator[Point]:
-    """Yield the points of a workload that are tried here."""
-    points = list(lesson.points())
-    for number in range(index * EACH, (index + 1) * EACH):
-        when = INSTANTS[number % len(INSTANTS)]
-        some = [each for each in points if each.when == when]
-        yield some[int(number * GOLDEN % 1 * len(some))]
+def choose(lesson: Lesson, index: int) -> Point:
+    """Return the point of a workload that is tried here."""
+    when = INSTANTS[index % len(INSTANTS)]
+    some = [each for each in lesson.points() if each.when == when]
+    return some[int((index + 1) * GOLDEN % 1 * len(some))]
 
 
 @pytest.mark.parametrize("workload", KINDS, ids=lambda workload: workload.name)
 def test_a_killed_run_ends_as_one_that_was_never_killed(place: Place, workload: Workload) -> None:
     lesson = learn(place, workload)
-    for point in sample(lesson, KINDS.index(workload)):
-        verdict = attempt(place, workload, lesson, point)
-        assert not verdict.faults, f"{point} ({verdict.request}):\n" + "\n".join(verdict.faults)
+    point = choose(lesson, KINDS.index(workload))
+    verdict = attempt(place, workload, lesson, point)
+    assert not verdict.faults, f"{point} ({verdict.request}):\n" + "\n".join(verdict.faults)

@@ -7,6 +7,7 @@ files and random numbers; and SIGKILL ends it alone. What is spared is a second 
 Ends when stdin is closed.
 """
 
+import contextlib
 import gc
 import json
 import os
@@ -63,8 +64,13 @@ def supervise(connection: socket.socket) -> dict[str, Any]:
     if not child:
         return order
     connection.sendall(f"{child}\n".encode())
+    ended = os.pidfd_open(child)
+    ready, _, _ = select.select([connection, ended], [], [])
+    if connection in ready:  # who asked for it is gone
+        os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
-    connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+    with contextlib.suppress(OSError):
+        connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
     os._exit(0)
 
 
