@@ -10,7 +10,6 @@ from contextlib import closing
 import pytest
 
 from tests.cluster.crash.commands import CommandLines
-from tests.cluster.crash.pairs import PAIRS
 from tests.cluster.crash.place import Place
 from tests.cluster.crash.points import Lesson, Point, attempt, learn
 from tests.cluster.crash.workloads import WORKLOADS, Workload
@@ -19,7 +18,7 @@ from tests.cluster.site import Cluster
 
 pytestmark = [pytest.mark.control_plane, pytest.mark.timeout(900)]
 
-KINDS = (*WORKLOADS, PAIRS[0])
+
 GOLDEN = 0.618
 """Multiples of it, without their whole part, are spread evenly, however many there are."""
 
@@ -43,9 +42,9 @@ def choose(lesson: Lesson, index: int) -> Point:
     return some[int((index + 1) * GOLDEN % 1 * len(some))]
 
 
-@pytest.mark.parametrize("workload", KINDS, ids=lambda workload: workload.name)
+@pytest.mark.parametrize("workload", WORKLOADS, ids=lambda workload: workload.name)
 def test_a_killed_run_ends_as_one_that_was_never_killed(place: Place, workload: Workload) -> None:
     lesson = learn(place, workload)
-    point = choose(lesson, KINDS.index(workload))
+    point = choose(lesson, WORKLOADS.index(workload))
     verdict = attempt(place, workload, lesson, point)
     assert not verdict.faults, f"{point} ({verdict.request}):\n" + "\n".join(verdict.faults)
