@@ -65,8 +65,8 @@ def supervise(connection: socket.socket) -> dict[str, Any]:
         return order
     connection.sendall(f"{child}\n".encode())
     ended = os.pidfd_open(child)
-    ready, _, _ = select.select([connection, ended], [], [])
-    if connection in ready:  # who asked for it is gone
+    ready, _, _ = select.select([connection.fileno(), ended], [], [])
+    if connection.fileno() in ready:  # who asked for it is gone
         os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     with contextlib.suppress(OSError):
