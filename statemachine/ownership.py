@@ -125,6 +125,11 @@ class Ownership:
         self._scheduler = scheduler
         self._heartbeats: dict[str, Heartbeat] = {}
 
+    @property
+    def duration_seconds(self) -> float:
+        """How long `acquire` waits at most, to see whether another controller is at work."""
+        return self._duration_seconds
+
     def acquire(
         self,
         machine_id: str,

@@ -196,8 +196,13 @@ def refuse_if_held(place: Place, run: str) -> None:
         )
 
 
-def _say_waiting(holder: "Holder") -> None:
-    LOG.info("waiting to see whether %s is still at work", holder)
+def _say_waiting(holder: "Holder", seconds: float) -> None:
+    LOG.info(
+        "waiting up to %.0f seconds to see whether %s is still at work: its end cannot be seen "
+        "from here, and --take-over does not wait",
+        seconds,
+        holder,
+    )
 
 
 def _interrupted(place: Place, run: str, why: str) -> int:

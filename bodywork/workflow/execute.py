@@ -82,9 +82,14 @@ class Controller:
         run: RunName,
         *,
         take_over: bool = False,
-        waiting: Callable[[Holder], None] = lambda _: None,
+        waiting: Callable[[Holder, float], None] = lambda holder, seconds: None,
     ) -> Checkpoint:
         """Carry the run on to its end, from wherever it stands.
+
+        Args:
+            run: its name.
+            take_over: do not ask whether another controller is at work on it.
+            waiting: told once which controller is waited for, and for how many seconds at most.
 
         Raises:
             OwnershipHeld: another controller is at work on it, and alive.
@@ -96,7 +101,10 @@ class Controller:
             ended = self._store.load(run)
             if ended.checkpoint.state in lifecycle.TERMINAL and not ended.checkpoint.outbox:
                 return ended.checkpoint
-            stored = self._ownership.acquire(run, take_over=take_over, waiting=waiting)
+            limit = self._ownership.duration_seconds
+            stored = self._ownership.acquire(
+                run, take_over=take_over, waiting=lambda holder: waiting(holder, limit)
+            )
             LOG.info("resuming run=%s in state=%s", run, stored.checkpoint.state)
             self._tell_project(stored.checkpoint)
         else:

@@ -24,6 +24,7 @@ def test_a_paused_controller_is_overtaken_and_changes_nothing_when_it_goes_on(
     first, run = begin(gated)
     os.kill(first.pid, signal.SIGSTOP)
     second = gated.start("workflow", f"--namespace={NAMESPACE}", "--resume", f"--run={run}")
+    await_line(second, "waiting up to 10 seconds to see whether ")
     await_line(second, "resuming run=")
     open_gate(gated)
     assert second.wait(60) == 0
