@@ -68,7 +68,6 @@ class Regression:
 
 REGRESSIONS = (
     Regression("all", 2011, "a late controller created the Service that a roll-back had removed"),
-    Regression("all", 200219, "a Service created late stayed after its Deployment was removed"),
     Regression("all", 3089, "a late controller published the source of a run that had ended"),
     Regression("all", 3102, "a late controller noted a stop on a Job that had ended"),
     Regression("pairs", 3012, "one of two services that failed with ROLLBACK_SCOPE=stage stayed"),

@@ -12,7 +12,17 @@ from bodywork.cluster.versions import version_of
 from bodywork.errors import EngineError, NotClaimed
 from bodywork.model.names import RunName
 from bodywork.model.run import Claim, HeldBy, Phase, ServiceVersion, Unresolved
-from tests.bodywork.cluster.shop import MAPS, NAME, SERVICES, SETS, Desk, Shop, claim_of
+from statemachine.errors import Fenced
+from tests.bodywork.cluster.shop import (
+    DEPLOYMENTS,
+    MAPS,
+    NAME,
+    SERVICES,
+    SETS,
+    Desk,
+    Shop,
+    claim_of,
+)
 
 Found = dict[str, Any]
 
@@ -79,6 +89,38 @@ def test_a_service_that_another_run_uses_by_now_is_not_deleted() -> None:
     first.client.between = once(overtake)
     first.services.restore(first.attempt, claim)
     assert (SERVICES, NAME) in shop.objects.kept
+
+
+def test_a_service_goes_with_the_deployment_that_it_leads_to() -> None:
+    shop = Shop()
+    shop.desk("run-a").deploy()
+    first = owner_of_service(shop)
+    shop.objects.delete(DEPLOYMENTS, NAME, {})
+    shop.over.add("run-a")
+    shop.desk("run-b").deploy()
+    deployment = shop.deployment()
+    assert deployment
+    assert owner_of_service(shop) == deployment["metadata"]["uid"] != first
+
+
+def test_a_service_is_only_created_by_who_controls_the_run() -> None:
+    shop = Shop()
+    late = shop.desk("run-a")
+    late.claim()
+
+    def overtaken() -> None:
+        raise Fenced("another controller has taken the run over")
+
+    late.client.require_ownership = overtaken
+    with pytest.raises(Fenced):
+        late.ensure()
+    assert (SERVICES, NAME) not in shop.objects.kept
+
+
+def owner_of_service(shop: Shop) -> str:
+    """Return the uid of the Service's one owner."""
+    [owner] = shop.objects.kept[SERVICES, NAME]["metadata"]["ownerReferences"]
+    return str(owner["uid"])
 
 
 @pytest.mark.parametrize("existing", [False, True])

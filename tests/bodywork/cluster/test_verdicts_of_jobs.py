@@ -18,6 +18,7 @@ from statemachine.retries import ONCE
 from statemachine.scheduling import Threads
 from tests.bodywork.workflow.harness import batch
 from tests.servers.kubeconfig import write_kubeconfig
+from tests.servers.kubernetes_answers import Request
 from tests.servers.kubernetes_api import ApiServer, Misbehaviour, api_server
 
 Found = dict[str, Any]
@@ -304,6 +305,28 @@ def test_what_mostly_passes_is_waited_for_and_then_costs_a_try(scene: Scene) -> 
     assert seen.reason == "the image cannot be pulled: 429 Too Many Requests (for 5 minutes)"
     assert (seen.final, bool(seen.hint)) == (False, True)
     assert scene.another().observe_job(TRAIN) == seen
+
+
+@pytest.mark.parametrize("in_between", ["ends", "changes"])
+def test_a_job_is_ended_as_it_was_seen_or_looked_at_again(scene: Scene, in_between: str) -> None:
+    scene.start()
+    scene.has_pod(waits("manifest unknown"), phase="Pending")
+    patched: list[str] = []
+
+    def happen(asked: Request) -> None:
+        if asked.method == "PATCH" and not patched:
+            patched.append(asked.path)
+            if in_between == "ends":
+                scene.job_is("Complete")
+            else:
+                note = {"metadata": {"annotations": {"note": "of somebody else"}}}
+                scene.server.objects.merge(JOBS, scene.job()["metadata"]["name"], note)
+
+    scene.server.gate = happen
+    scene.engine.observe_job(TRAIN)
+    assert patched
+    assert (labels.annotation(scene.job(), labels.VERDICT) == "") == (in_between == "ends")
+    assert (scene.job()["spec"]["activeDeadlineSeconds"] == 1) == (in_between == "changes")
 
 
 def test_what_is_hopeless_costs_no_try(scene: Scene) -> None:
