@@ -135,6 +135,7 @@ class Sources:
                 self._mark_released(each)
                 is_held |= each["metadata"]["name"] == held
         if not is_held:
+            self._client.require_ownership()  # after a pruning, the name is free for good
             self._mark_released(self._create(run, held, {"data": {}}, _RELEASED))
         self._known.pop(run, None)
 

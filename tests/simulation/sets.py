@@ -68,6 +68,9 @@ class Regression:
 
 REGRESSIONS = (
     Regression("all", 2011, "a late controller created the Service that a roll-back had removed"),
+    Regression(
+        "all", 2048, "an overtaken cancel took the name of a source after the run was pruned"
+    ),
     Regression("all", 3089, "a late controller published the source of a run that had ended"),
     Regression("all", 3102, "a late controller noted a stop on a Job that had ended"),
     Regression("pairs", 3012, "one of two services that failed with ROLLBACK_SCOPE=stage stayed"),
