@@ -192,7 +192,8 @@ def test_other_commands_are_interrupted(
     command = desk.start(site, *(word.format(run=run) for word in words))
     while not fault.begun.wait(0.2):
         if command.poll() is not None:
-            assert number > 2, command.communicate()[0]
+            said = command.communicate()[0]
+            assert number > 2, said
             return
     chosen = SIGNALS[(number + len(words)) % 2]
     said = desk.stop(command, chosen)
