@@ -26,9 +26,8 @@ _TOKEN = re.compile(r"(?=[\w+=-]*\d)(?=[\w+=-]*[A-Za-z])[\w+=-]{20,}")
 def describe_error(error: BaseException, environment: Mapping[str, str] = os.environ) -> str:
     """Return `Class: message` in at most 200 characters, without what may be a secret."""
     text = " ".join(str(error).split())[: 10 * LONGEST]
-    for value in sorted(environment.values(), key=len, reverse=True):
-        if len(value) >= _SHORTEST_VALUE and not value.startswith("/"):
-            text = text.replace(value, MASK)
+    for value in sorted(_values(environment), key=len, reverse=True):
+        text = text.replace(value, MASK)
     text = _ADDRESS.sub(r"\1\2", text)
     text = _PATH.sub(MASK, text)
     text = _NAMED.sub(rf"\1{MASK}", text)
@@ -36,3 +35,15 @@ def describe_error(error: BaseException, environment: Mapping[str, str] = os.env
     name = type(error).__name__
     whole = f"{name}: {text}" if text else name
     return whole if len(whole) <= LONGEST else whole[: LONGEST - 1] + "…"
+
+
+def _values(environment: Mapping[str, str]) -> set[str]:
+    """Return what of the variables is looked for: each value, and each line of one such as a key,
+    with its blanks as the text has them."""
+    parts = {
+        " ".join(part.split())
+        for value in environment.values()
+        if not value.startswith("/")
+        for part in (value, *value.splitlines())
+    }
+    return {part for part in parts if len(part) >= _SHORTEST_VALUE}

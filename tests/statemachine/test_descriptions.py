@@ -53,3 +53,9 @@ def test_secrets_are_left_out(message: str) -> None:
 def test_the_host_of_an_address_is_kept() -> None:
     told = describe_error(RuntimeError("404 for https://hooks.test:8443/a/b"), {})
     assert told == "RuntimeError: 404 for https://hooks.test:8443"
+
+
+@pytest.mark.parametrize("value", ["-- KEY --\ncanary line\n-- END --\n", "two  canary\twords\n"])
+def test_a_variable_of_several_lines_is_found_whole_and_by_line(value: str) -> None:
+    for text in (value, *value.splitlines(), f"<{value.strip()}>"):
+        assert "canary" not in describe_error(ValueError(f"it is {text}"), {"KEY": value})
