@@ -23,7 +23,7 @@ def test_the_same_seed_gives_the_same_history_in_another_process() -> None:
     assert told[0] == told[1]
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("planned", PLANNED, ids=str)
 def test_histories_keep_the_rules(planned: Planned) -> None:
     tally = go_through(planned.name, planned.seeds)
