@@ -18,7 +18,15 @@ from typing import NoReturn
 from bodywork.cli import controllers, wiring
 from bodywork.cli.place import LocalPlace
 from bodywork.errors import BodyworkError
-from bodywork.local import LocalEngine, draining, engine, environments, services, spawn
+from bodywork.local import (
+    LocalEngine,
+    draining,
+    engine,
+    environments,
+    processes,
+    services,
+    spawn,
+)
 from bodywork.local.network import addresses
 from bodywork.local.network.addresses import Endpoint
 from bodywork.local.supervisor import spawner
@@ -39,6 +47,8 @@ NAMESPACE = Namespace("pairs")
 HELD, ENDED, FAULT = "held", "ended", "fault"
 LEASE_SECONDS = (5.0, 0.02, 0.01)
 LOOK_SECONDS = 0.01
+PATIENCE_SECONDS = 300.0
+"""How long what a controller waits for may take on a busy machine."""
 
 
 class Files:
@@ -123,6 +133,7 @@ def _set_up(story: Story, root: Path, turnstile: Turnstile, log: Path | None) ->
     )
     claims.CLAIM_LOOK_SECONDS = 0.0
     rollback.LOOK_SECONDS = LOOK_SECONDS
+    rollback.MINIMUM_BUDGET_SECONDS = processes.STOP_SECONDS = PATIENCE_SECONDS
     engine.PROBE_SECONDS = engine.BUILD_LOOK_SECONDS = LOOK_SECONDS
     draining.LEAST_SECONDS = 0.0
     clock = ProbeClock()

@@ -16,7 +16,7 @@ from tests.pairs.controllers import ENDED, FAULT, HELD
 from tests.pairs.stories import Command
 from tests.pairs.turnstile import BLOCKED, GO
 
-ARRIVAL_SECONDS = 60.0
+ARRIVAL_SECONDS = 300.0
 """How long a controller may need for its next effect: longer means that it hangs."""
 MOST_STEPS = 8000
 MOST_STALLS = 1000

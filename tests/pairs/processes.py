@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _PR_SET_CHILD_SUBREAPER = 36
-_ENDING_SECONDS = 30.0
+_ENDING_SECONDS = 120.0
 
 
 def adopt_orphans() -> None:

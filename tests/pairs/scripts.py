@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 SLOW_SECONDS = 0.1
-ANSWER_SECONDS = 20.0
+ANSWER_SECONDS = 120.0
 WELL, SICK, DYING, SLOW = "well", "sick", "dying", "slow"
 FATES = (WELL, SICK, DYING, SLOW)
 _MOST_DESCRIPTORS = 256
