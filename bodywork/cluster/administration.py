@@ -10,6 +10,7 @@ from bodywork.cluster.deployments import accepted_version
 from bodywork.cluster.errors import AlreadyExists
 from bodywork.cluster.namespaces import describe_enforcement, no_namespace, setup_namespace
 from bodywork.cluster.versions import repository_of
+from bodywork.cluster.writes import discard, look
 from bodywork.errors import NotFound, SecretExists
 from bodywork.model.names import Namespace
 from bodywork.model.run import ServiceStatus
@@ -94,12 +95,11 @@ class ClusterAdministration:
         """Delete a service's Deployment, with its versions, and its Service."""
         found = 0
         for path in (paths.deployment(namespace, name), paths.service(namespace, name)):
-            try:
-                each = self._client.get(path)
-            except NotFound:
+            each = look(self._client, path)
+            if each is None:
                 continue
             labels.require_ours(each)
-            self._client.delete(path, uid=each["metadata"]["uid"])
+            discard(self._client, path, each["metadata"]["uid"])  # or the cluster did: garbage
             found += 1
         if not found:
             raise NotFound(

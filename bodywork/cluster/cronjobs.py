@@ -26,6 +26,7 @@ from bodywork.cluster.errors import AlreadyExists, Conflict
 from bodywork.cluster.manual_jobs import build_manual_job, manual_name
 from bodywork.cluster.start_causes import Obstacle
 from bodywork.cluster.ticks import Look, Ticks
+from bodywork.cluster.writes import discard
 from bodywork.errors import EngineError, NotFound
 from bodywork.model.names import Namespace
 
@@ -122,9 +123,7 @@ class CronJobs:
         """
         found = self._find(name)
         active = [tick for tick in self.ticks.look(name).ticks() if tick.state == "active"]
-        self._client.delete(
-            paths.cron_job(self._namespace, name), uid=str(found["metadata"]["uid"])
-        )
+        discard(self._client, paths.cron_job(self._namespace, name), str(found["metadata"]["uid"]))
         return active
 
     def all(self, unreadable: Callable[[str], None] = lambda _: None) -> list[CronJobStatus]:
