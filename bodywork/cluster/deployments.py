@@ -250,7 +250,7 @@ class Deployments:
         if not self._note_accepted(deployment):
             return Observation(Phase.RUNNING)
         port = _port_in(deployment["spec"]["template"])
-        self._exposed.ensure_port(attempt, port, deployment)
+        self._exposed.restore_port(attempt, port, deployment)
         told = stuck_pods(left) if left else halt
         return Observation(
             Phase.READY,

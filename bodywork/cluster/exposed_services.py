@@ -1,10 +1,12 @@
 """The Service of a service stage: the name and the port under which its live version answers."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from bodywork.cluster import labels, paths
 from bodywork.cluster.client import Client
-from bodywork.cluster.manifests import build_service
+from bodywork.cluster.manifests import build_service, version_id
 from bodywork.cluster.writes import converge, discard_unchanged, look
 from bodywork.model.names import service_name
 from bodywork.model.run import StageRun
@@ -31,7 +33,7 @@ class ExposedServices:
 
         Raises:
             Foreign: a Service of that name is not ours.
-            Fenced: it is not there, and another controller has taken the run over.
+            Fenced: it is to be changed, and another controller has taken the run over.
         """
         return self._converge(attempt, port, deployment, keep_port=True)
 
@@ -39,25 +41,46 @@ class ExposedServices:
         """Send the Service's requests to that port. Arguments and errors as of `ensure`."""
         self._converge(attempt, port, deployment, keep_port=False)
 
+    def restore_port(self, attempt: StageRun, port: int, deployment: Found) -> None:
+        """Send the Service's requests to that port again, after the attempt was rolled back.
+
+        It is written once in each case: what an overtaken controller of the run still sends meets
+        a newer resourceVersion. Arguments and errors as of `ensure`.
+        """
+        undone = {labels.ROLLED_BACK_BY: version_id(attempt)}
+        self._converge(attempt, port, deployment, keep_port=False, marks=undone)
+
     def _converge(
-        self, attempt: StageRun, port: int, deployment: Found, *, keep_port: bool
+        self,
+        attempt: StageRun,
+        port: int,
+        deployment: Found,
+        *,
+        keep_port: bool,
+        marks: Mapping[str, str] = MappingProxyType({}),
     ) -> Found:
+        """Bring the Service to what is wanted of it.
+
+        Ownership is asked after the Service was read: who has lost the run before that is told so,
+        and who loses it afterwards meets what the roll-back has written.
+        """
         owner = owner_reference(deployment)
         wanted = build_service(attempt, port)
-        mine = {labels.CLAIM: str(attempt.run)}
+        mine = {labels.CLAIM: str(attempt.run), **marks}
         wanted["metadata"] |= {"annotations": mine, "ownerReferences": [owner]}
 
         def decide(found: Found | None) -> Found | None:
             if found is None:
-                self._client.require_ownership()  # a creation names no version that could fence
+                self._client.require_ownership()
                 return wanted
             labels.require_ours(found, identity_of(attempt))
             right = keep_port or found["spec"]["ports"][0]["port"] == port
             owners = _owners(found, owner)
             kept = found["metadata"].get("ownerReferences") or []
-            if right and _user_of(found) == attempt.run and owners == kept:
-                return None
             noted = {**(found["metadata"].get("annotations") or {}), **mine}
+            if right and noted == found["metadata"].get("annotations") and owners == kept:
+                return None
+            self._client.require_ownership()
             metadata = {**found["metadata"], "annotations": noted}
             if owners:
                 metadata["ownerReferences"] = owners

@@ -40,7 +40,7 @@ CREATED_BY = "bodywork.io/created-by"
 """Annotation of a Deployment: the run before which there was no version under its name."""
 ROLLED_BACK_BY = "bodywork.io/rolled-back-by"
 """Annotation of a Deployment: the run that has begun to roll it back, or has given its claim up;
-no controller of that run deploys to it any more."""
+no controller of that run deploys to it any more. Of a Service: the version that was rolled back."""
 STARTED = "bodywork.io/started"
 """Annotation of a Job of a schedule: its controller has run; the value is for people."""
 VERDICT = "bodywork.io/verdict"
