@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from tests.cluster.projects import Project
 from tests.cluster.site import Site
+from tests.support.completing import completed
 
 
 def test_runs_are_found_without_their_names(site: Site, project: Callable[..., Project]) -> None:
@@ -20,11 +21,8 @@ def test_runs_are_found_without_their_names(site: Site, project: Callable[..., P
     assert (site.namespace, run) in {
         (each["namespace"], each["run"]) for each in everywhere.json["runs"]
     }
-    site.variables.update(
-        _BODYWORK_COMPLETE="bash_complete", COMP_WORDS=f"bodywork logs {here} ", COMP_CWORD="3"
-    )
-    shell = site.run("", kubeconfig=site.kubeconfig)  # the shell gives no words
-    assert shell.out == f"plain,latest\nplain,{run}\n"
+    shell = completed(["logs", here, ""], site.environment(site.kubeconfig))
+    assert shell == ["latest", run]
 
 
 def test_namespaces_that_a_person_may_not_look_into_are_left_out_with_a_note(site: Site) -> None:

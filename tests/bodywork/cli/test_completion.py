@@ -14,6 +14,7 @@ from bodywork.cli import completing
 from tests.bodywork.cli.conftest import CommandLine, Project
 from tests.servers.kubeconfig import write_kubeconfig
 from tests.servers.kubernetes_api import ApiServer, api_server
+from tests.support.completing import completed as answered
 
 SERVE = """
 import http.server
@@ -22,21 +23,7 @@ http.server.HTTPServer(("0.0.0.0", 5000), http.server.SimpleHTTPRequestHandler).
 
 
 def completed(*words: str) -> list[str]:
-    """What bash would offer for the last word; nothing may be written beside it."""
-    done = subprocess.run(
-        [sys.executable, "-m", "bodywork"],
-        env={
-            **os.environ,
-            "_BODYWORK_COMPLETE": "bash_complete",
-            "COMP_WORDS": " ".join(["bodywork", *words]),
-            "COMP_CWORD": str(len(words)),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.stderr == ""
-    return [line.split(",", 1)[1] for line in done.stdout.splitlines() if line]
+    return answered(list(words), os.environ)
 
 
 @pytest.fixture
@@ -72,12 +59,6 @@ def test_nothing_is_made_by_completing(home: Path) -> None:
     assert completed("status", "-n", "nowhere", "") == []
     assert completed("logs", "no-such-run", "") == []
     assert not home.exists()
-
-
-@pytest.fixture(autouse=True)
-def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine that is busy with other tests is no reason to complete nothing."""
-    monkeypatch.setattr(completing, "LIMIT_SECONDS", 60.0)
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def mistakes(root: Path) -> Iterator[str]:
     yield told(root, "changes that are not committed", *run)
     yield told(root, "the same, with one stage", "stage", "shop", "main", "train")
     yield told(root, "the same, looked at before", "validate", "shop")
-    yield told(root, "nothing to resume", "workflow", "--resume")
+    yield told(root, "nothing to resume", "workflow", "--resume", "shop", "main")
     shutil.rmtree(shop / "deploy")
     (shop / "train" / "main.py").write_text("raise SystemExit(1)\n")
     commit(shop, "broken")

@@ -1,11 +1,13 @@
 """Where points are tried: a namespace, and what stands between it and the commands."""
 
 import itertools
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from bodywork.cluster import labels, paths
 from bodywork.cluster.client import Client
+from bodywork.errors import NotFound
 from tests.cluster.crash.commands import Command, CommandLines
 from tests.cluster.fuse import Fuse
 from tests.cluster.kubelet import SCHEDULER, ScriptedKubelet
@@ -87,7 +89,8 @@ class Place:
                 name = each["metadata"]["name"]
                 doomed.append(getattr(paths, collection)(self.namespace, name))
         for path in doomed:
-            self.client.delete(path)
+            with suppress(NotFound):  # the cluster deletes what belonged to another
+                self.client.delete(path)
 
     def close(self) -> None:
         for command in self._begun:
