@@ -102,7 +102,7 @@ def test_a_controller_that_is_killed_in_its_pod_is_made_anew_and_ends_the_same_r
 ) -> None:
     end = prepare(project("a"), site)
     known = site.runs()
-    schedule()
+    schedule("--adopt")  # the service was deployed from the folder, another repository
     tick(site)
     wait_for_state(site, state)
     kill_controller(site)
