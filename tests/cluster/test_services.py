@@ -37,6 +37,8 @@ def test_a_first_version_is_deployed_shown_and_deleted(site: Site, live: Project
     ]  # fmt: skip
     assert row.split() == ["http://shop--serve:5000", "true", "2", "0", str(live.folder)]
     assert answers(Visitor(site, "http://shop--serve:5000").counted()) == {"v1"}
+    free = '{"metadata": {"ownerReferences": null}}'  # as an earlier release has left it
+    site.cluster.kubectl("-n", site.namespace, "patch", "service", "shop--serve", "-p", free)
     gone = site.run("service", "delete", f"--namespace={site.namespace}", "--name=shop--serve")
     assert gone.code == 0, gone.err
     assert site.get("deployments,services")["items"] == []

@@ -97,6 +97,9 @@ ACTS: dict[str, tuple[str, str, Callable[[KubernetesEngine], Any]]] = {
 }
 
 
+NO_CHUNKS = {"chunks": "[]"}
+
+
 @pytest.mark.parametrize("mark", MARKS)
 @pytest.mark.parametrize("act", ACTS)
 def test_it_is_refused_and_stays_as_it_is(
@@ -127,6 +130,7 @@ def assert_refused(
             "template": {"metadata": {"labels": dict(borne)}, "spec": empty},
             "ports": [{"port": 80}],
         },
+        "data": dict.fromkeys(("repository", "reference", "commit", "digest"), "") | NO_CHUNKS,
     }
     server.objects.create(collection, body)
     before = copy.deepcopy(server.objects.get(collection, name))
