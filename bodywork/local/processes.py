@@ -64,10 +64,14 @@ def lay_out(folder: Path, spec: dict[str, Any]) -> bool:
         return False
     folder.parent.mkdir(parents=True, exist_ok=True)
     making = folder.with_name(f".{folder.name}.{os.urandom(4).hex()}")
-    making.mkdir(mode=0o700)
-    os.mkfifo(making / files.WAKE, 0o600)
-    os.mkfifo(making / files.CONTROL, 0o600)
-    files.write_json(str(making / files.SPEC), spec)
+    try:
+        making.mkdir(mode=0o700)
+        os.mkfifo(making / files.WAKE, 0o600)
+        os.mkfifo(making / files.CONTROL, 0o600)
+        files.write_json(str(making / files.SPEC), spec)
+    except OSError:
+        remove_tree(str(making))
+        raise
     try:
         making.rename(folder)
     except OSError:

@@ -4,20 +4,24 @@ The state folder is ours, but other programs and users can reach it. A file wher
 or one that is not what was written, is met again by every later controller, so it is final.
 """
 
+import errno
 import functools
 import json
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from bodywork.errors import EngineError
+from statemachine.errors import StoreFull
 
 P = ParamSpec("P")
 T = TypeVar("T")
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FOREIGN = (FileExistsError, NotADirectoryError, IsADirectoryError)
 
 
 def translated(method: Callable[P, T]) -> Callable[P, T]:
-    """Return the method with what it finds in the place of its files raised as `EngineError`."""
+    """Return the method with what it finds in the place of its files raised as `EngineError`, and a
+    full disk as `StoreFull`: nothing was changed, and the run can go on when there is room."""
 
     @functools.wraps(method)
     def call(*arguments: P.args, **named: P.kwargs) -> T:
@@ -28,6 +32,13 @@ def translated(method: Callable[P, T]) -> Callable[P, T]:
             raise EngineError(
                 f"there is something that Bodywork did not make at {place}",
                 hint=f"move it away: mv {place} /tmp",
+            ) from error
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            raise StoreFull(
+                f"the local engine cannot write its files: {error.strerror}",
+                hint="make room on the disk, then go on",
             ) from error
         except json.JSONDecodeError as error:
             raise EngineError(

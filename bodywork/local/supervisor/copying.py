@@ -4,6 +4,8 @@ import contextlib
 import os
 import stat
 
+from bodywork.local.supervisor import files
+
 _CHUNK = 1 << 22
 
 
@@ -54,7 +56,7 @@ def _copy_file(source: str, target: str) -> None:
         writing = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         try:
             while chunk := os.read(reading, _CHUNK):
-                os.write(writing, chunk)
+                files.write_all(writing, chunk)
         finally:
             os.close(writing)
     finally:

@@ -12,14 +12,33 @@ STOP, KEEP = b"s", b"k"
 
 
 def write_json(path: str, value: Any) -> None:
-    """Replace a file by this value, atomically, readable by its owner only."""
+    """Replace a file by this value, atomically, readable by its owner only.
+
+    Raises:
+        OSError: it cannot be written as a whole (a full disk): the file is what it was.
+    """
     temporary = f"{path}.{os.getpid()}"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        os.write(descriptor, json.dumps(value, ensure_ascii=False).encode())
-    finally:
-        os.close(descriptor)
-    os.replace(temporary, path)
+        try:
+            write_all(descriptor, json.dumps(value, ensure_ascii=False).encode())
+        finally:
+            os.close(descriptor)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of it: one call may write a part, where the disk is nearly full.
+
+    Raises:
+        OSError: the rest cannot be written.
+    """
+    left = memoryview(data)
+    while left:
+        left = left[os.write(descriptor, left) :]
 
 
 def read_json(path: str) -> Any:

@@ -44,8 +44,8 @@ def _supervise(folder: str, channel: socket.socket) -> None:
     try:
         spec = files.read_json(os.path.join(folder, files.SPEC))
         claim = claim_folder(folder)
-    except OSError:
-        channel.send(FAILED)
+    except BaseException:
+        channel.send(FAILED)  # whoever asked waits for an answer
         raise
     with contextlib.suppress(ConnectionError):  # who asked may be gone; what it asked for is done
         channel.send(KNOWN if claim is None else STARTED)

@@ -141,6 +141,12 @@ def find_stuck(evidence: Evidence) -> Iterator[str]:
             yield f"run {each.name} is {each.state}"
 
 
+def _has_stopped(pod: Found) -> bool:
+    """Say whether its containers have ended, although its phase does not tell so yet."""
+    containers = pod["status"].get("containerStatuses") or ()
+    return bool(containers) and all("terminated" in each["state"] for each in containers)
+
+
 def find_left(evidence: Evidence) -> Iterator[str]:
     """Yield what is left over of runs that have ended."""
     for each in evidence.sources:
@@ -149,7 +155,7 @@ def find_left(evidence: Evidence) -> Iterator[str]:
         if is_part and "Deployment" not in kinds:
             yield f"source {each['metadata']['name']}"
     for each in evidence.pods:
-        if each["status"]["phase"] in ("Pending", "Running"):
+        if each["status"]["phase"] in ("Pending", "Running") and not _has_stopped(each):
             yield f"pod {each['metadata']['name']} goes on"
     over = {each.name for each in evidence.records if each.ended}
     for each in evidence.deployments:
