@@ -93,6 +93,8 @@ def story(site: Site, project: Callable[..., Project]) -> Project:
     shop.service("serve")
     shop.commit()
     assert site.workflow(shop.folder).code == 0
+    free = '{"metadata": {"ownerReferences": null}}'  # as an earlier release has left it
+    site.cluster.kubectl("-n", site.namespace, "patch", "service", "shop--serve", "-p", free)
     slow = project("wait", "slow")
     slow.batch("wait", "import time\ntime.sleep(600)\n", seconds=600)
     slow.commit()
