@@ -205,6 +205,7 @@ class Deployments:
         creator, uid = annotation(deployment, labels.CREATED_BY), deployment["metadata"]["uid"]
         if creator != attempt.run and (creator or claim.uid != uid):
             return self._keep(deployment, attempt, "this run did not create it")
+        self._client.require_ownership()
         discard_unchanged(self._client, self._path(name_of(attempt)), deployment)
         self._watched.relist()
         return Observation(Phase.RUNNING)
@@ -213,6 +214,8 @@ class Deployments:
         """Leave what is there, and see to it that nothing of this run is put over it."""
         begun = was_rolled_back(deployment, attempt.run)
         mine = {labels.ROLLED_BACK_BY: str(attempt.run)}
+        if not begun:
+            self._client.require_ownership()
         if not begun and self._claims.mark(deployment, {**mine}) is None:
             return Observation(Phase.RUNNING)
         return Observation(Phase.FAILED, reason=f"it was kept as it is: {reason}")
@@ -232,6 +235,7 @@ class Deployments:
             done = was_rolled_back(found, attempt.run) and run_of(found) != attempt.run
             if again and (done or self._why_not_ours(found, attempt, claim)):
                 return None
+            self._client.require_ownership()  # it may have been read long after the run ended
             return _turned_back(found, template, attempt.run)
 
         try:

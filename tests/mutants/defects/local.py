@@ -109,7 +109,8 @@ MUTANTS = (
         "Services._ensure",
         "folder = self._folders.version(attempt)",
         "folder = self._folders.version(attempt)\n"
-        "        for other in _versions(folder.parent.parent):\n"
+        "        from bodywork.local.leftovers import versions\n"
+        "        for other in versions(folder.parent.parent):\n"
         "            if other != folder:\n"
         "                processes.stop(other)",
         caught_by(
