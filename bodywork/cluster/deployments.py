@@ -23,7 +23,14 @@ from bodywork.cluster.manifests import build_deployment, version_id
 from bodywork.cluster.rollouts import end_standstill, judge_rollout, rolled_out, standstill
 from bodywork.cluster.sources import Sources
 from bodywork.cluster.verdicts import is_being_deleted, stuck_pods, waiting
-from bodywork.cluster.versions import Versions, run_of, specification, version_in, version_of
+from bodywork.cluster.versions import (
+    Versions,
+    put_back,
+    put_version,
+    run_of,
+    version_in,
+    version_of,
+)
 from bodywork.cluster.views import RunView
 from bodywork.cluster.watching import Watched
 from bodywork.cluster.writes import CONFLICTS, change, discard_unchanged, look
@@ -181,7 +188,7 @@ class Deployments:
 
         def decide(found: Found) -> Found | None:
             self._claims.check(attempt, found)
-            return None if version_of(found) == version_id(attempt) else _merged(found, wanted)
+            return None if version_of(found) == version_id(attempt) else put_version(found, wanted)
 
         return self._change(found, decide)
 
@@ -216,8 +223,8 @@ class Deployments:
         mine = {labels.ROLLED_BACK_BY: str(attempt.run)}
         if not begun:
             self._client.require_ownership()
-        if not begun and self._claims.mark(deployment, {**mine}) is None:
-            return Observation(Phase.RUNNING)
+            if self._claims.mark(deployment, {**mine}) is None:
+                return Observation(Phase.RUNNING)
         return Observation(Phase.FAILED, reason=f"it was kept as it is: {reason}")
 
     def _turn_back(
@@ -236,7 +243,7 @@ class Deployments:
             if again and (done or self._why_not_ours(found, attempt, claim)):
                 return None
             self._client.require_ownership()  # it may have been read long after the run ended
-            return _turned_back(found, template, attempt.run)
+            return put_back(found, template, attempt.run)
 
         try:
             self._watched.learn(self._change(deployment, decide))
@@ -359,46 +366,3 @@ def _refusals_of(deployment: Found) -> list[str]:
         for each in conditions
         if each["type"] == "ReplicaFailure" and each["status"] == "True"
     ]
-
-
-def _merged(found: Found, wanted: Found) -> Found:
-    """Return the Deployment with the version put into it; what others set beside it stays.
-
-    `replicas` stays where it is no more what we set: something scales it.
-    """
-    kept = {} if is_reserved(found) else found["spec"]
-    body = _without_status(found)
-    body["spec"] = {**kept, **wanted["spec"]}
-    body["spec"]["selector"] = found["spec"]["selector"]
-    asked = specification(found["spec"]["template"]).get("replicas")
-    if kept and found["spec"].get("replicas") != asked:
-        body["spec"]["replicas"] = found["spec"].get("replicas")
-    body["metadata"] = _relabelled(found, wanted["metadata"]["labels"])
-    return body
-
-
-def _turned_back(found: Found, template: Found, run: RunName) -> Found:
-    """Return the Deployment with an earlier version's template; a scaled one keeps its scale."""
-    asked = specification(found["spec"]["template"]).get("replicas")
-    body = _without_status(found)
-    body["spec"] = {**found["spec"], "template": template}
-    if found["spec"].get("replicas") == asked:
-        body["spec"]["replicas"] = specification(template).get("replicas", asked)
-    body["metadata"] = _relabelled(found, template["metadata"]["labels"])
-    noted = {**(body["metadata"].get("annotations") or {}), labels.ROLLED_BACK_BY: str(run)}
-    body["metadata"]["annotations"] = noted
-    return body
-
-
-def _without_status(found: Found) -> Found:
-    """Return a copy without the status, which is the cluster's to write."""
-    return {key: value for key, value in found.items() if key != "status"}
-
-
-def _relabelled(found: Found, new: Found) -> Found:
-    metadata = dict(found["metadata"])
-    kept = {key: value for key, value in new.items() if key != "pod-template-hash"}
-    borne = {**(metadata.get("labels") or {}), **kept}
-    borne.pop(labels.KIND, None)  # no longer a mere reservation
-    metadata["labels"] = borne
-    return metadata

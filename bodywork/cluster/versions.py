@@ -1,4 +1,5 @@
-"""The versions of a service that its Deployment tells of: in its template and its ReplicaSets."""
+"""The versions of a service that its Deployment tells of, in its template and its ReplicaSets, and
+the Deployment with another version put into it."""
 
 import json
 from typing import Any
@@ -129,3 +130,46 @@ def _without_hash(template: Found) -> Found:
         if key != "pod-template-hash"
     }
     return {**template, "metadata": {**template["metadata"], "labels": borne}}
+
+
+def put_version(found: Found, wanted: Found) -> Found:
+    """Return the Deployment with the version put into it; what others set beside it stays.
+
+    `replicas` stays where it is no more what we set: something scales it.
+    """
+    kept = {} if is_reserved(found) else found["spec"]
+    body = _without_status(found)
+    body["spec"] = {**kept, **wanted["spec"]}
+    body["spec"]["selector"] = found["spec"]["selector"]
+    asked = specification(found["spec"]["template"]).get("replicas")
+    if kept and found["spec"].get("replicas") != asked:
+        body["spec"]["replicas"] = found["spec"].get("replicas")
+    body["metadata"] = _relabelled(found, wanted["metadata"]["labels"])
+    return body
+
+
+def put_back(found: Found, template: Found, run: RunName) -> Found:
+    """Return the Deployment with an earlier version's template; a scaled one keeps its scale."""
+    asked = specification(found["spec"]["template"]).get("replicas")
+    body = _without_status(found)
+    body["spec"] = {**found["spec"], "template": template}
+    if found["spec"].get("replicas") == asked:
+        body["spec"]["replicas"] = specification(template).get("replicas", asked)
+    body["metadata"] = _relabelled(found, template["metadata"]["labels"])
+    noted = {**(body["metadata"].get("annotations") or {}), labels.ROLLED_BACK_BY: str(run)}
+    body["metadata"]["annotations"] = noted
+    return body
+
+
+def _without_status(found: Found) -> Found:
+    """Return a copy without the status, which is the cluster's to write."""
+    return {key: value for key, value in found.items() if key != "status"}
+
+
+def _relabelled(found: Found, new: Found) -> Found:
+    metadata = dict(found["metadata"])
+    kept = {key: value for key, value in new.items() if key != "pod-template-hash"}
+    borne = {**(metadata.get("labels") or {}), **kept}
+    borne.pop(labels.KIND, None)  # no longer a mere reservation
+    metadata["labels"] = borne
+    return metadata

@@ -153,8 +153,8 @@ MUTANTS = (
     Mutant(
         "others-settings-overwritten",
         "what others set beside our fields stays",
-        "bodywork/cluster/deployments.py",
-        "_merged",
+        "bodywork/cluster/versions.py",
+        "put_version",
         "if kept and",
         "if False and",
         caught_by(CLUSTER, "test_what_others_set_beside_our_fields_stays"),
