@@ -214,12 +214,8 @@ def _find(place: Place, order: Order) -> Checkpoint:
     shown = redact_address(order.git_repo_url)
     if order.run:
         run = load_run(place, order.run)
-        of = parse_progress(run.data).request
-        if shown and not is_of_repository(of, shown):
-            raise UsageError(
-                f"run {run.id} is of {of.repository}, and goes on with that",
-                hint="leave GIT_REPO_URL out; or begin a run of the other repository",
-            )
+        if shown:
+            _require_same_repository(run, shown)
         return run
     found = list(checkpoints(place.store))
     try:
@@ -227,6 +223,16 @@ def _find(place: Place, order: Order) -> Checkpoint:
     except RunNotFound as error:
         last = last_run(found, shown, order.git_repo_branch)
         raise RunNotFound(error.message, hint=_hint_to_begin(place, order, last)) from None
+
+
+def _require_same_repository(run: Checkpoint, shown: str) -> None:
+    """Refuse to go on with a run of another repository. Raises `UsageError`."""
+    of = parse_progress(run.data).request
+    if not is_of_repository(of, shown):
+        raise UsageError(
+            f"run {run.id} is of {of.repository}, and goes on with that",
+            hint="leave GIT_REPO_URL out; or begin a run of the other repository",
+        )
 
 
 def _hint_to_begin(place: Place, order: Order, last: Checkpoint | None) -> str:

@@ -122,9 +122,14 @@ class Client:
 
         It shares the credentials, and has connections of its own.
         """
-        other = Client(self._transport.apart(), self._policy, sleep, self._waiting, self._monotonic)
-        other.patient = self.patient
-        return other
+        return Client(
+            self._transport.apart(),
+            self._policy,
+            sleep,
+            self._waiting,
+            self._monotonic,
+            candid=not self.patient,
+        )
 
     def cut(self) -> None:
         """End each request of this client that is under way, and every later one, as `Unavailable`;

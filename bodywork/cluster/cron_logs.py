@@ -20,7 +20,7 @@ from bodywork.cluster.cron_starts import has_run, judge_start
 from bodywork.cluster.cronjobs import CronJobs, missing
 from bodywork.cluster.errors import Forbidden
 from bodywork.cluster.job_view import LOOK_SECONDS, JobView
-from bodywork.cluster.verdicts import owned_by
+from bodywork.cluster.verdicts import has_ended, owned_by
 from bodywork.errors import EngineError, NotFound
 from bodywork.model.names import Namespace
 
@@ -155,7 +155,7 @@ class TickLogs:
             return "ended", ""
         version = str(found["metadata"]["resourceVersion"])
         status = found.get("status") or {}
-        if status.get("phase") in ("Succeeded", "Failed"):
+        if has_ended(found):
             return "ended", version
         for each in status.get("containerStatuses") or ():
             if each["name"] == CONTAINER:

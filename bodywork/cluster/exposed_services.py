@@ -75,10 +75,10 @@ class ExposedServices:
                 return wanted
             labels.require_ours(found, identity_of(attempt))
             right = keep_port or found["spec"]["ports"][0]["port"] == port
-            owners = _owners(found, owner)
-            kept = found["metadata"].get("ownerReferences") or []
+            before = found["metadata"].get("ownerReferences") or []
+            owners = _owned_by(before, owner)
             noted = {**(found["metadata"].get("annotations") or {}), **mine}
-            if right and noted == found["metadata"].get("annotations") and owners == kept:
+            if right and noted == found["metadata"].get("annotations") and owners == before:
                 return None
             self._client.require_ownership()
             metadata = {**found["metadata"], "annotations": noted}
@@ -110,11 +110,10 @@ class ExposedServices:
         return paths.service(self._namespace, name_of(attempt))
 
 
-def _owners(service: Found, owner: Found) -> list[Found]:
-    """Return the Service's owners with this Deployment in the place of an earlier one; a Service
+def _owned_by(owners: list[Found], deployment: Found) -> list[Found]:
+    """Return a Service's owners with this Deployment in the place of an earlier one; a Service
     without owners, of an earlier release, belongs to itself."""
-    kept = service["metadata"].get("ownerReferences") or []
-    return [owner if each["kind"] == "Deployment" else each for each in kept]
+    return [deployment if each["kind"] == "Deployment" else each for each in owners]
 
 
 def owner_reference(deployment: Found) -> Found:

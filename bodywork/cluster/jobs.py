@@ -221,8 +221,7 @@ class Jobs:
             return True
         if not self._judge(attempt, job).phase.ended:
             return False
-        phases = [pod["status"].get("phase") for pod in self._pods(attempt, job)]
-        return all(phase in ("Succeeded", "Failed") for phase in phases)
+        return all(map(has_ended, self._pods(attempt, job)))
 
     def _find(self, attempt: StageRun) -> Found | None:
         """Return the Job; that there is none is believed of the API server alone."""

@@ -14,6 +14,7 @@ from bodywork.cluster.troubles import Trouble, explain
 from bodywork.cluster.verdicts import (
     describe_end,
     ending,
+    has_ended,
     is_being_deleted,
     moment,
     refusal,
@@ -112,8 +113,7 @@ def _was_ended_by_others(pod: Found) -> bool:
     A service's containers are started again for ever, so that a pod ends as a whole only by the
     cluster's doing.
     """
-    over = pod.get("status", {}).get("phase") in ("Failed", "Succeeded")
-    return over or is_being_deleted(pod) or was_taken(pod)
+    return has_ended(pod) or is_being_deleted(pod) or was_taken(pod)
 
 
 def _trouble(deployment: Found, pods: Sequence[Found], refusals: Iterable[str]) -> Trouble | None:

@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -90,8 +91,8 @@ class Transport:
 
     def apart(self) -> "Transport":
         """Return a transport with the same credentials, and connections of its own."""
-        other = Transport(self.access, None, self._time_outs)
-        other._credentials = self._credentials
+        other = copy(self)
+        other._cut = False
         other._link = _Link(self._credentials)
         return other
 

@@ -57,7 +57,7 @@ def judge_job(job: Found, pods: Sequence[Found], refusals: Iterable[str]) -> Obs
 
 def stuck_pods(pods: Iterable[Found]) -> Trouble:
     """Return what to say of pods that do not end, though all who could end them were asked."""
-    left = [pod for pod in pods if pod["status"].get("phase") not in ("Succeeded", "Failed")]
+    left = [pod for pod in pods if not has_ended(pod)]
     names = [f"pod {pod['metadata']['name']} on node {_node_of(pod) or '?'}" for pod in left]
     return explain("stuck", ", ".join(names) or "its Job", "") or Trouble("", Wait.IN_TIME)
 

@@ -4,7 +4,6 @@ The state folder is ours, but other programs and users can reach it. A file wher
 or one that is not what was written, is met again by every later controller, so it is final.
 """
 
-import errno
 import functools
 import json
 from collections.abc import Callable
@@ -12,10 +11,10 @@ from typing import ParamSpec, TypeVar
 
 from bodywork.errors import EngineError
 from statemachine.errors import StoreFull
+from statemachine.stores.disk import NO_ROOM
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FOREIGN = (FileExistsError, NotADirectoryError, IsADirectoryError)
 
 
@@ -34,7 +33,7 @@ def translated(method: Callable[P, T]) -> Callable[P, T]:
                 hint=f"move it away: mv {place} /tmp",
             ) from error
         except OSError as error:
-            if error.errno not in _NO_ROOM:
+            if error.errno not in NO_ROOM:
                 raise
             raise StoreFull(
                 f"the local engine cannot write its files: {error.strerror}",

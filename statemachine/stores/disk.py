@@ -8,7 +8,8 @@ from pathlib import Path
 
 from statemachine.errors import StoreFull, StoreUnavailable
 
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What a system says of a disk, a quota or a limit that is used up."""
 _NO_RIGHT = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG}
 
 
@@ -24,7 +25,7 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         why = error.strerror or str(error)
-        if error.errno in _NO_ROOM:
+        if error.errno in NO_ROOM:
             raise StoreFull(f"{path}: {why}", hint="make room on the disk, then go on") from error
         if error.errno in _NO_RIGHT:
             raise StoreFull(

@@ -1,5 +1,6 @@
 """The files of an attempt's folder, as both sides read and write them."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -26,7 +27,8 @@ def write_json(path: str, value: Any) -> None:
             os.close(descriptor)
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
         raise
 
 

@@ -7,6 +7,8 @@ dropped, and the log says so.
 import os
 import time
 
+from bodywork.local.supervisor import files
+
 LIMIT_BYTES = 16 << 20
 LINE_BYTES = 64 << 10
 
@@ -51,6 +53,6 @@ class Log:
             text = text[: self._left] + b"\n" + mark + b"(the log is full; the rest is dropped)\n"
         self._left -= len(text)
         try:
-            os.write(self._file, text)
+            files.write_all(self._file, text)
         except OSError:
             self._left = 0  # a full disk must not end the stage

@@ -8,8 +8,8 @@ MUTANTS = (
         "a pod that the cluster takes away costs a version nothing",
         "bodywork/cluster/rollouts.py",
         "_was_ended_by_others",
-        "return over or is_being_deleted(pod) or was_taken(pod)",
-        "return over and was_taken(pod)",
+        "return has_ended(pod) or is_being_deleted(pod) or was_taken(pod)",
+        "return has_ended(pod) and was_taken(pod)",
         caught_by(
             "tests/bodywork/cluster/test_rollouts.py",
             "test_pods_that_others_take_away_are_no_crash_in_any_order",
