@@ -225,6 +225,7 @@ class Deployments:
             self._client.require_ownership()
             if self._claims.mark(deployment, {**mine}) is None:
                 return Observation(Phase.RUNNING)
+        self._exposed.keep(attempt)
         return Observation(Phase.FAILED, reason=f"it was kept as it is: {reason}")
 
     def _turn_back(

@@ -50,6 +50,27 @@ class ExposedServices:
         undone = {labels.ROLLED_BACK_BY: version_id(attempt)}
         self._converge(attempt, port, deployment, keep_port=False, marks=undone)
 
+    def keep(self, attempt: StageRun) -> None:
+        """Leave the Service as it is, after a roll-back that restored nothing, and write it once.
+
+        What an overtaken controller of the run still sends then meets a newer resourceVersion.
+
+        Raises:
+            Fenced: another controller has taken the run over.
+        """
+        undone = {labels.ROLLED_BACK_BY: version_id(attempt)}
+
+        def decide(found: Found | None) -> Found | None:
+            if found is None or not labels.are_borne(found, identity_of(attempt)):
+                return None
+            noted = {**(found["metadata"].get("annotations") or {}), **undone}
+            if noted == found["metadata"].get("annotations"):
+                return None
+            self._client.require_ownership()
+            return {**found, "metadata": {**found["metadata"], "annotations": noted}}
+
+        converge(self._client, paths.services(self._namespace), name_of(attempt), decide)
+
     def _converge(
         self,
         attempt: StageRun,

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bodywork.cluster import labels
+from bodywork.cluster.errors import Conflict
 from bodywork.cluster.versions import version_of
 from bodywork.errors import EngineError, NotClaimed
 from bodywork.model.names import RunName
@@ -307,6 +308,40 @@ def test_what_cannot_be_resolved_is_never_deleted(change: Any) -> None:
     assert shop.deployment()
     assert (SERVICES, NAME) in shop.objects.kept
     assert not [each for each in desk.client.sent if each.startswith("DELETE")]
+
+
+@pytest.mark.parametrize("answers", [True, False], ids=["accepted", "not accepted"])
+def test_a_late_port_of_a_version_that_was_kept_does_not_come(answers: bool) -> None:
+    shop = two_versions()
+    shop.change(lose_version)
+    late, desk = shop.desk("run-3"), shop.desk("run-3")
+    claim = late.claim()
+    late.ensure()
+    shop.roll_out()
+    if answers:
+        late.services.accept(late.attempt)
+    before = shop.objects.get(SERVICES, NAME)  # as the late controller has read it
+    assert desk.restore(claim).phase is Phase.FAILED
+    kept = shop.objects.get(SERVICES, NAME)
+    assert kept["spec"] == before["spec"]
+    with pytest.raises(Conflict):
+        late.client.replace(f"{SERVICES}/{NAME}", before)
+    assert desk.restore(claim).phase is Phase.FAILED
+    assert shop.objects.get(SERVICES, NAME) == kept, "once is enough"
+
+
+def test_the_service_of_somebody_else_is_not_written_when_a_version_is_kept() -> None:
+    shop = two_versions()
+    shop.change(lose_version)
+    desk = shop.desk("run-3")
+    claim = desk.claim()
+    desk.ensure()
+    body = shop.objects.get(SERVICES, NAME)
+    body["metadata"]["labels"] = {"team": "blue"}
+    shop.objects.replace(SERVICES, NAME, body)
+    before = shop.objects.get(SERVICES, NAME)
+    assert desk.restore(claim).phase is Phase.FAILED
+    assert shop.objects.get(SERVICES, NAME) == before
 
 
 def test_a_deployment_that_was_made_again_by_somebody_is_not_removed() -> None:
