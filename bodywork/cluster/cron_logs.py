@@ -1,12 +1,11 @@
 """The controller's log of a scheduled run: the logs of its pods, one after the other.
 
 A pod that died was replaced by another one, which went on with the same run. Following is level
-triggered: whatever a watch or a stream misses, the next look finds. Lines are told apart by their
-time stamps, so nothing is shown twice after a stream was cut. Where a controller has not started,
+triggered: whatever a watch or a stream misses, the next look finds. After a stream was cut, reading
+goes on after the last line that was shown (`stamps`). Where a controller has not started,
 there is no log: what it waits for is told in its place.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,14 +19,15 @@ from bodywork.cluster.cron_starts import has_run, judge_start
 from bodywork.cluster.cronjobs import CronJobs, missing
 from bodywork.cluster.errors import Forbidden
 from bodywork.cluster.job_view import LOOK_SECONDS, JobView
+from bodywork.cluster.stamps import NO_TIME, read_on
 from bodywork.cluster.verdicts import has_ended, owned_by
 from bodywork.errors import EngineError, NotFound
 from bodywork.model.names import Namespace
+from bodywork.model.run import LogLine
 
 Found = dict[str, Any]
 
 MOST_NAMESPACES = 50
-_STAMP = r"(\S{19})(?:\.(\d{1,9}))?\S* ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +135,13 @@ class TickLogs:
             raise _gone(job)
 
     def _read_pod(self, pod: str, *, follow: bool) -> Iterator[Line]:
-        last = ("", "")
+        after = 0
         while True:
             state, version = self._look(pod)
             if state != "waiting":
-                for key, text in self._stamped(pod, follow=follow and state == "running"):
-                    if key > last or not key[0]:
-                        yield Line(pod, text)
-                    last = max(last, key)
+                for line in self._read_on(pod, after, follow=follow and state == "running"):
+                    after = line.position
+                    yield Line(pod, line.text)
             if not follow or state == "ended":
                 return
             self._await_pod(pod, version)
@@ -174,19 +173,17 @@ class TickLogs:
             if event["type"] != "BOOKMARK":
                 return
 
-    def _stamped(self, pod: str, *, follow: bool) -> Iterator[tuple[tuple[str, str], str]]:
-        """Yield the lines with keys that grow with their times."""
-        query = {"container": CONTAINER, "timestamps": "true"}
-        if follow:
-            query["follow"] = "true"
+    def _read_on(self, pod: str, after: int, *, follow: bool) -> Iterator[LogLine]:
+        path = paths.pod_log(self._namespace, pod)
         try:
-            for raw in self._client.stream(paths.pod_log(self._namespace, pod), query):
-                yield _parse_line(raw.decode("utf-8", "replace"))
+            for line in read_on(self._client, path, CONTAINER, after, follow=follow):
+                after = line.position
+                yield line
         except NotFound:
             return  # deleted a moment ago
         except EngineError as error:
             if "waiting to start" not in error.message:
-                yield ("", ""), f"(the log cannot be read: {error.message})"
+                yield LogLine(after, NO_TIME, f"(the log cannot be read: {error.message})")
 
 
 def _gone(job: str) -> EngineError:
@@ -195,13 +192,6 @@ def _gone(job: str) -> EngineError:
         hint=f"`bodywork status {job}` tells how the run went, and `bodywork logs {job}` what its "
         "stages said",
     )
-
-
-def _parse_line(line: str) -> tuple[tuple[str, str], str]:
-    match = re.match(_STAMP, line)
-    if match is None or not line[:4].isdigit():
-        return ("", ""), line
-    return (match[1], (match[2] or "").ljust(9, "0")), line[match.end() :].rstrip("\r")
 
 
 def namespace_of(client: Client, namespace: str, job: str) -> str:

@@ -118,4 +118,16 @@ MUTANTS = (
             "test_a_source_is_not_published_over_it",
         ),
     ),
+    Mutant(
+        "log-read-on-by-number",
+        "a log that was rotated is read on from its first new line",
+        "bodywork/cluster/stamps.py",
+        "_place",
+        "place = max(int(at.timestamp()) * _SECOND + (fraction << _EQUAL_BITS), place + 1)",
+        "place += 1",
+        caught_by(
+            "tests/bodywork/cluster/test_logs.py",
+            "test_what_comes_after_a_rotation_is_told_from_its_first_line",
+        ),
+    ),
 )
