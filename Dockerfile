@@ -20,7 +20,8 @@ RUN /tools/bin/hatchling build --target wheel --directory /wheels
 FROM tools AS installed
 RUN python3 -m venv --without-pip /opt/bodywork
 COPY pyproject.toml /tools/
-RUN /tools/bin/uv pip install --no-cache --python /opt/bodywork/bin/python uv -r /tools/pyproject.toml
+RUN /tools/bin/uv pip install --no-cache --python /opt/bodywork/bin/python uv -r /tools/pyproject.toml && \
+    /opt/bodywork/bin/python -m compileall -q -x 'kubernetes/client/(api|models)/(?!__init__)' /opt/bodywork/lib
 COPY --from=wheel /wheels /wheels
 RUN /tools/bin/uv pip install --no-cache --python /opt/bodywork/bin/python --no-deps --compile-bytecode /wheels/*.whl
 
@@ -30,6 +31,10 @@ RUN if ! command -v git >/dev/null || ! command -v ssh >/dev/null; then \
         apt-get install --yes --no-install-recommends git openssh-client ca-certificates && \
         rm -rf /var/lib/apt/lists/*; \
     fi
+# Who runs here may write no bytecode, and many base images bring none: it would be made anew at
+# each start, of a stage as well as of a controller.
+RUN python3 -m compileall -q -x '/(test|tests|idlelib|lib2to3|site-packages|dist-packages)/' \
+    "$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
 # ssh wants to find the user that it runs as.
 RUN useradd --uid 10001 --home-dir /tmp --no-create-home --shell /usr/sbin/nologin bodywork
 COPY --from=installed /opt/bodywork /opt/bodywork
