@@ -55,7 +55,7 @@ class Bench:
         self._bundle = base64.b64encode(bundle).decode()
 
     def resume(self, job: str) -> float:
-        """Begin a run, whose controller is killed; return how long re-attaching took, in seconds."""
+        """Begin a run, whose controller is killed; return the seconds until it is re-attached."""
         self._create(job)
         [first] = self._pods(job, 1)
         self._until(first, "at work")
