@@ -6,8 +6,10 @@ still never both act. So a lease is written without ceremony, and a late renewal
 that has lost the machine does no harm: the new one writes over it.
 
 A lease expires by *our* monotonic clock: we watch it for its whole duration, and if it does not
-change in that time its holder is taken for dead. Clocks of two hosts are never compared. On one
-host there is a shortcut, whatever the store: what a dead process held is free at once.
+change in that time its holder is taken for dead. A store that is slow for us is slow for the holder
+as well: the time of our own looks does not count, and the holder is given that of two more. Clocks
+of two hosts are never compared. On one host there is a shortcut, whatever the store: what a dead
+process held is free at once.
 """
 
 import os
@@ -25,6 +27,10 @@ from statemachine.store import CheckpointStore, Stored
 from statemachine.stores.rules import fenced
 
 LOOK_SECONDS = 0.1
+RENEWAL_REQUESTS = 2
+"""A renewal looks who holds the lease, and signs it."""
+INSTANT_SECONDS = 0.001
+"""What is left of a wait, and too short to be waited for."""
 PARTING_SECONDS = 0.4
 """How long the end of a controller may take that a user has interrupted: it should be at once."""
 
@@ -127,7 +133,8 @@ class Ownership:
 
     @property
     def duration_seconds(self) -> float:
-        """How long `acquire` waits at most, to see whether another controller is at work."""
+        """How long `acquire` waits, to see whether another controller is at work; longer where the
+        store is slow."""
         return self._duration_seconds
 
     def acquire(
@@ -200,14 +207,23 @@ class Ownership:
         Raises:
             OwnershipHeld: somebody renewed meanwhile.
         """
+        began = self._monotonic()
         first = self._leases.read(machine_id)
+        slowest = took = min(self._monotonic() - began, self._duration_seconds)
         if first is None or self._leases.is_dead(machine_id, first):
             return
         waiting(first)
-        deadline = self._monotonic() + self._duration_seconds
-        while (left := deadline - self._monotonic()) > 0:
-            self._sleep(min(left, self._look_seconds))
+        waited = 0.0
+        while (
+            left := self._duration_seconds + RENEWAL_REQUESTS * slowest - waited
+        ) > INSTANT_SECONDS:
+            began = self._monotonic()
+            self._sleep(min(left, max(self._look_seconds, took)))
+            asked = self._monotonic()
+            waited += asked - began
             now = self._leases.read(machine_id)
+            took = min(self._monotonic() - asked, self._duration_seconds)
+            slowest = max(slowest, took)
             if now is None or self._leases.is_dead(machine_id, now):
                 return
             if now != first:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from statemachine.errors import (
     CheckpointNotFound,
@@ -31,8 +33,10 @@ class MemoryLeases:
     held: dict[str, Holder] = field(default_factory=dict)
     dead: bool = False
     away: bool = False
+    slowness: Callable[[], None] = lambda: None
 
     def read(self, machine_id: str) -> Holder | None:
+        self.slowness()
         if self.away:
             raise StoreUnavailable("away")
         return self.held.get(machine_id)
@@ -111,6 +115,60 @@ def test_a_lease_that_is_renewed_refuses_the_newcomer_and_says_who_holds_it(worl
         world.newcomer().acquire("o-1")
     assert caught.value.holder == "ada (process 17 on far-away)"
     assert world.epoch() == 1
+
+
+@given(
+    seconds=st.floats(0, 30),
+    renews_every=st.floats(0.1, 6),
+    phase=st.floats(0, 1),
+    outage=st.floats(0, 900),
+)
+def test_a_store_that_is_slow_for_all_lets_no_living_holder_be_overtaken(
+    seconds: float, renews_every: float, phase: float, outage: float
+) -> None:
+    """Each request takes `seconds`, of both, and is carried out at its end; one look `outage`."""
+    world = World()
+    world.leases.held["o-1"] = ADA
+    cycle = renews_every + 2 * seconds
+    due = world.now + phase * cycle
+    looks = 0
+
+    def renew_if_due() -> None:
+        nonlocal due
+        while world.now >= due:
+            held = world.leases.held["o-1"]
+            world.leases.held["o-1"] = replace(held, renewals=held.renewals + 1)
+            due += cycle
+
+    def take_time() -> None:
+        nonlocal due, looks
+        looks += 1
+        if looks == 2:  # the holder's requests are not answered either
+            world.now += outage
+            due += outage
+        world.now += seconds
+        renew_if_due()
+
+    world.leases.slowness = take_time
+    world.while_asleep = renew_if_due
+    with pytest.raises(OwnershipHeld):
+        world.newcomer().acquire("o-1")
+    assert world.epoch() == 1
+
+
+@given(seconds=st.floats(0, 30))
+def test_a_store_that_is_slow_delays_a_take_over_by_a_few_of_its_requests(seconds: float) -> None:
+    world = World()
+    world.leases.held["o-1"] = ADA
+
+    def take_time() -> None:
+        world.now += seconds
+
+    world.leases.slowness = take_time
+    world.newcomer().acquire("o-1")
+    slow = min(seconds, 10)
+    looks = (10 + 2 * slow) / max(slow, 0.1) + 3
+    assert world.now - 500 <= 10 + 2 * slow + looks * seconds + 1
 
 
 def test_a_lease_that_is_cleared_meanwhile_ends_the_wait(world: World) -> None:
