@@ -6,6 +6,8 @@ import json
 import os
 from typing import Any
 
+from statemachine.processes import identify
+
 SPEC, STATUS, LOCK, CLAIM = "spec.json", "status.json", "lock", "claim"
 WAKE, CONTROL, LOG, WORK = "wake", "control", "log", "work"
 STOP, KEEP = b"s", b"k"
@@ -92,14 +94,10 @@ def send_command(folder: str, command: bytes) -> bool:
 
 
 def started_at(pid: int) -> str:
-    """Return when a process began, in words that no later one of its id shares; "" if gone."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()[19].decode()
-    except FileNotFoundError:
-        pass
+    """Return when a process began, in words that no other one of its id shares, also after the
+    next boot or in another container; "" if it is gone."""
     if os.path.isdir("/proc/self"):
-        return ""
+        return identify(pid)
     import subprocess  # macOS has no /proc
 
     done = subprocess.run(

@@ -17,6 +17,7 @@ from bodywork.local.supervisor import files
 from bodywork.model.names import RunName
 from bodywork.model.run import Phase, StageRun
 from statemachine.errors import Fenced
+from statemachine.processes import identify
 from tests.bodywork.local.machine import (
     COMMIT,
     NAMESPACE,
@@ -206,7 +207,18 @@ def test_a_killed_supervisor_takes_its_stage_along_and_the_attempt_is_lost(
 
 
 @LINUX
-@pytest.mark.parametrize("begun", ["earlier", ""])
+@pytest.mark.parametrize(
+    "begun",
+    [
+        "earlier",
+        "",
+        "{boot}/{namespace}/1",
+        "another-boot/{namespace}/{ticks}",
+        "{boot}/pid:[4026530000]/{ticks}",
+        "/{ticks}",
+        "{ticks}",
+    ],
+)
 def test_a_process_that_has_the_id_of_a_lost_stage_by_now_goes_on(
     machine: Machine, begun: str
 ) -> None:
@@ -214,7 +226,9 @@ def test_a_process_that_has_the_id_of_a_lost_stage_by_now_goes_on(
     folder = folder_of(machine, attempt)
     folder.mkdir(parents=True)
     with subprocess.Popen(["sleep", "60"], start_new_session=True) as other:
-        status = {"phase": "running", "pid": other.pid, "pid_started_at": begun}
+        boot, namespace, ticks = identify(other.pid).split("/")
+        told = begun.format(boot=boot, namespace=namespace, ticks=ticks)
+        status = {"phase": "running", "pid": other.pid, "pid_started_at": told}
         (folder / "spec.json").write_text(json.dumps({"uid": "u", "secrets": {}}))
         (folder / "status.json").write_text(json.dumps(status))
         assert machine.engine.observe_job(attempt).phase is Phase.LOST

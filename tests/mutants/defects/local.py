@@ -103,6 +103,15 @@ MUTANTS = (
         caught_by(JOBS, "test_a_process_that_has_the_id_of_a_lost_stage_by_now_goes_on"),
     ),
     Mutant(
+        "stage-known-after-a-boot",
+        "a process of the next boot is not taken for a stage of the one before",
+        "bodywork/local/supervisor/files.py",
+        "started_at",
+        "return identify(pid)",
+        'return identify(pid).rpartition("/")[2]',
+        caught_by(JOBS, "test_a_process_that_has_the_id_of_a_lost_stage_by_now_goes_on[{ticks}]"),
+    ),
+    Mutant(
         "ended-before-the-switch",
         "the live version answers until the next one takes its place",
         "bodywork/local/services.py",
