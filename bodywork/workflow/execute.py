@@ -61,6 +61,7 @@ class Controller:
         self._ownership = ownership
         self._runner = runner
         self._fresh: dict[RunName, Stored] = {}
+        self._carried: set[str] = set()
         context.checks.append(ownership.check)
         context.engine.heed(ownership.check)
 
@@ -129,12 +130,13 @@ class Controller:
     def prune(self, keep: int = HISTORY) -> list[RunName]:
         """Forget the oldest ended runs of each project beyond `keep`, with all that they own.
 
-        Two repositories with one project name are two projects.
+        Two repositories with one project name are two projects. A run that this controller has
+        carried stays: if this host's clock is behind, it may seem to be the oldest.
         """
         if len(self._store.list()) <= keep:
             return []
         ended: dict[tuple[str, str], list[Checkpoint]] = {}
-        needed: set[str] = set()
+        needed = set(self._carried)
         for each in self.checkpoints():
             progress = parse_progress(each.data)
             if each.state in lifecycle.TERMINAL:
@@ -168,6 +170,7 @@ class Controller:
                 LOG.debug("%s", each)
 
     def _carry_on(self, run: RunName, stored: Stored) -> Checkpoint:
+        self._carried.add(run)
         try:
             last = self._runner.run(stored)
         finally:

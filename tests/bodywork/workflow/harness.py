@@ -60,10 +60,11 @@ class Time:
     def __init__(self) -> None:
         self.seconds = 0.0
         self.step = 0.001
+        self.behind = timedelta()
 
     def now(self) -> datetime:
         self.seconds += self.step
-        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds)
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds) - self.behind
 
     def monotonic(self) -> float:
         self.seconds += self.step

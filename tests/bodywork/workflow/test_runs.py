@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -310,6 +311,17 @@ def test_a_run_that_goes_on_and_the_one_that_it_continues_are_not_forgotten() ->
     later = [place.run().id for _ in range(3)]
     assert set(place.controller().prune(keep=1)) == set(later[:-1])
     assert set(place.store.list()) == {failed.id, unfinished, later[-1]}
+
+
+@pytest.mark.parametrize("seconds", [1, 3600, 400 * 86400])
+def test_the_end_of_a_run_does_not_forget_it_where_the_clock_is_behind(seconds: float) -> None:
+    place = office()
+    runs = [place.run().id for _ in range(3)]
+    place.time.behind = timedelta(seconds=seconds)
+    controller = place.controller()
+    last = controller.execute(controller.begin(REQUEST)).id
+    assert controller.prune(keep=2) == [runs[0]]
+    assert last in place.store.list()
 
 
 def test_old_runs_are_forgotten_with_all_they_own_but_services_stay() -> None:
