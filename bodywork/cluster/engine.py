@@ -13,7 +13,7 @@ from bodywork.cluster.deployments import Deployments
 from bodywork.cluster.jobs import Jobs
 from bodywork.cluster.logs import read_pod_log
 from bodywork.cluster.sources import Sources
-from bodywork.cluster.verdicts import ending, has_started
+from bodywork.cluster.verdicts import ending, has_owner, has_started
 from bodywork.cluster.views import PATIENCE_SECONDS, RunView
 from bodywork.cluster.watching import Bell, Watched
 from bodywork.cluster.writes import discard
@@ -226,7 +226,8 @@ class KubernetesEngine:
             pods = [pod for pod in known if wanted.items() <= pod["metadata"]["labels"].items()]
         else:
             selector = ",".join(f"{key}={value}" for key, value in sorted(wanted.items()))
-            pods, _ = self._client.list_all(paths.pods(self.namespace), label_selector=selector)
+            found, _ = self._client.list_all(paths.pods(self.namespace), label_selector=selector)
+            pods = [pod for pod in found if has_owner(pod)]
         pods.sort(key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")))
         return pods[-1] if pods else None
 

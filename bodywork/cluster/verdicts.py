@@ -210,6 +210,11 @@ def owned_by(pods: Iterable[Found], uid: str) -> list[Found]:
     return sorted(mine, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")))
 
 
+def has_owner(pod: Found) -> bool:
+    """Say whether a pod is of a Job or a ReplicaSet, and not one that a person made like it."""
+    return bool(pod["metadata"].get("ownerReferences"))
+
+
 def is_owned_by(found: Found, uid: str) -> bool:
     """Say whether the object of this uid is among an object's owners."""
     return any(each["uid"] == uid for each in found["metadata"].get("ownerReferences") or ())

@@ -6,8 +6,9 @@ from bodywork.cluster import labels, paths
 from bodywork.cluster.client import Client
 from bodywork.cluster.errors import Forbidden
 from bodywork.cluster.limits import Limits
+from bodywork.cluster.verdicts import has_owner
 from bodywork.cluster.watching import Bell, Watched
-from bodywork.model.names import Namespace, RunName
+from bodywork.model.names import Namespace, RunName, job_name
 from bodywork.model.run import StageRun
 from statemachine.scheduling import THREADS, Scheduler
 
@@ -55,10 +56,9 @@ class RunView:
 
     def job(self, attempt: StageRun) -> Found | None:
         """Return the attempt's Job, as far as is known here."""
+        name = job_name(attempt.run, attempt.project, attempt.stage, attempt.attempt)
         for job in self._jobs.objects():
-            borne = job["metadata"]["labels"]
-            same = borne.get(labels.STAGE) == attempt.stage
-            if same and borne.get(labels.ATTEMPT) == str(attempt.attempt):
+            if job["metadata"]["name"] == name:
                 return job
         return None
 
@@ -75,8 +75,8 @@ class RunView:
         self._jobs.learn(job)
 
     def pods(self) -> list[Found]:
-        """Return the run's pods, of Jobs and services."""
-        return self._pods.objects()
+        """Return the run's pods, of Jobs and services; a copy by hand has their labels alone."""
+        return [pod for pod in self._pods.objects() if has_owner(pod)]
 
     def pod_again(self, uid: str) -> Found | None:
         """Return the pod as it is now; None where it is gone."""

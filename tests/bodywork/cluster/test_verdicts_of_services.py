@@ -78,6 +78,7 @@ class Scene:
                 "name": f"{run}-pod",
                 "namespace": NAMESPACE,
                 "labels": labels.labels_of(version(run)),
+                "ownerReferences": [{"kind": "ReplicaSet", "uid": f"set-of-{run}"}],
                 **metadata,
             },
             "spec": {"nodeName": "node-7", "containers": []},
