@@ -1,7 +1,8 @@
 """A scripted kubelet: it says of each pod of a namespace how it went, where no node does.
 
 Nothing is executed. The pod of a batch stage starts, and ends with the exit code that was scripted
-(else 0); that of a service starts and is ready, or crashes. All else (Jobs, ReplicaSets,
+(else 0), or when its deadline is brought forward; that of a service starts and is ready, or
+crashes. All else (Jobs, ReplicaSets,
 Deployments, garbage collection) is the real controllers'.
 
 Beside a real node, the pods must name the scheduler `SCHEDULER`: then none is given to the node.
@@ -21,6 +22,8 @@ Found = dict[str, Any]
 LOOK_SECONDS = 2
 SCHEDULER = "scripted"
 """A scheduler that is not there."""
+AT_ONCE, KILLED = 1, 137
+"""The deadline by which a pod is ended, in seconds, and the exit code of what was killed."""
 Codes = tuple[int, ...]
 """How the attempts of a stage end, in their order, the last one for all that follow; a stage with
 none goes on until it is ended."""
@@ -59,25 +62,29 @@ class ScriptedKubelet:
                 self._follow(path, selector)
 
     def _follow(self, path: str, selector: str) -> None:
-        """Attend to all pods there are, and then to each new one for a while."""
+        """Attend to all pods there are, and then to each that is new or changed, for a while."""
         pods, version = self._client.list_all(path, label_selector=selector)
         for pod in pods:
             self._attend(pod)
         for event in self._client.watch(
             path, version, label_selector=selector, timeout_seconds=LOOK_SECONDS
         ):
-            if event["type"] == "ADDED":
+            if event["type"] in ("ADDED", "MODIFIED"):
                 self._attend(event["object"])
             if self._closed.is_set():
                 return
 
     def _attend(self, pod: Found) -> None:
-        if pod["status"]["phase"] != "Pending" or "deletionTimestamp" in pod["metadata"]:
+        phase = pod["status"]["phase"]
+        ended = phase == "Running" and pod["spec"].get("activeDeadlineSeconds") == AT_ONCE
+        if "deletionTimestamp" in pod["metadata"] or not (phase == "Pending" or ended):
             return
         batch = pod["metadata"]["ownerReferences"][0]["kind"] == "Job"
         code = self._code_of(pod, 0 if batch else None)
         try:
-            if batch:
+            if ended:
+                self._end(pod)
+            elif batch:
                 self._run_batch(pod, code)
             elif code is None:
                 self._say(pod, "Running", {"state": _running(_now())}, ready=True)
@@ -103,6 +110,12 @@ class ScriptedKubelet:
         if code is not None:
             phase = "Failed" if code else "Succeeded"
             self._say(pod, phase, {"state": _terminated(started, code)}, ready=False)
+
+    def _end(self, pod: Found) -> None:
+        """End a pod whose deadline was brought forward, as a kubelet does."""
+        [container] = pod["status"]["containerStatuses"]
+        started = container["state"]["running"]["startedAt"]
+        self._say(pod, "Failed", {"state": _terminated(started, KILLED)}, ready=False)
 
     def _crash(self, pod: Found, code: int) -> None:
         waiting = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}}
