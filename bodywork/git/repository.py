@@ -79,6 +79,7 @@ def parse_repository(text: str) -> Repository:
     if match := re.match(SCHEME, text):
         return _parse_url(match[1].lower(), match[2], shown)
     if is_path(text):
+        _check_plain(text, shown)
         return _from_path(os.path.expanduser(text))
     if re.match(_HALF_SCHEME, text) and "::" not in text:
         raise SourceError(f"the Git repository {shown!r} is no complete URL", hint=_FORMS)
@@ -89,6 +90,7 @@ def parse_repository(text: str) -> Repository:
         _check_path(match[3], shown)
         _check_at(match[3], shown)
         return Repository("ssh", text, text, host=match[2].strip("[]"))
+    _check_plain(text, shown)
     return _from_path(text)
 
 
@@ -103,6 +105,7 @@ def _parse_url(scheme: str, rest: str, shown: str) -> Repository:
         raise SourceError(f"the Git repository {shown!r} is no complete URL", hint=_FORMS)
     userinfo, host, port, path = match[1], match[2], match[3], match[4]
     _check_at(path, shown)
+    _check_query(path, shown)
     netloc = host + (f":{port}" if port else "")
     if scheme == "ssh":
         _check_ssh(userinfo or "", host, shown)
@@ -162,6 +165,25 @@ def _check_at(path: str, shown: str) -> None:
             f"the Git repository {shown!r} has an '@' in its path, or a '/' or ':' in its password",
             hint="in a URL, write the characters : / @ of a password as %3A %2F %40, and the @ of "
             "a path as %40",
+        )
+
+
+def _check_plain(path: str, shown: str) -> None:
+    """Refuse what would be a folder, and may be an address with a password and a mistake in it."""
+    if shown != path:
+        raise SourceError(
+            f"the Git repository {shown!r} seems to be an incomplete address with a password",
+            hint=f"{_FORMS}; for a folder of that name, put ./ in front",
+        )
+
+
+def _check_query(path: str, shown: str) -> None:
+    """Refuse what is no part of a repository's name, and often is a token."""
+    if re.search("[?#]", path):
+        raise SourceError(
+            f"the Git repository {shown!r} has a '?' or '#' in it, which no address to clone has",
+            hint="a token belongs in front of the host (https://TOKEN@host/path); write the "
+            "characters ? # of a path as %3F %23",
         )
 
 

@@ -60,10 +60,20 @@ def redact(text: str) -> str:
 
 
 def redact_address(text: str) -> str:
-    """Return what was given as a repository's address without the user and password in it.
+    """Return what was given as a repository's address without user, password, query and fragment.
 
-    It need not be a proper address: all is hidden that could be a password of one.
+    It need not be a proper address: all is hidden that could be a password or a token of one.
     """
+    match = re.match(_SCHEME, text) or re.match(_HALF_SCHEME, text)
+    if match is None or match[1].lower() == "file":
+        return _without_userinfo(text)
+    if re.search(r"(?s)/.*[?#].*@", text[match.end() :]):
+        return f"{match[0]}{MASK}"  # which part it ends is not to be known
+    front, at, rest = _without_userinfo(text).rpartition("@")
+    return front + at + re.sub(r"(?s)([?#]).+", rf"\1{MASK}", rest)
+
+
+def _without_userinfo(text: str) -> str:
     head, at, tail = text.rpartition("@")
     if not at or re.match(_PATH, text) or re.match(_SCP, text):
         return text

@@ -130,6 +130,17 @@ def test_all_else_is_refused_with_a_hint(text: str) -> None:
         "ssh://git:canary@example.com/p",
         "ssh://git:canary/x@example.com/p",
         "ftp://ada:canary@example.com/p",
+        "https://example.com/p?token=canary",
+        "https://example.com/p#canary",
+        "https://example.com?token=canary",
+        "https://ada@example.com/p?private_token=canary&x=1",
+        "https://example.com/p?a=b@canary",
+        "https:example.com/p?token=canary",
+        "ssh://git@example.com/p?token=canary",
+        "http://example.com/p#canary",
+        "https//ada:canary@example.com/p",
+        "https/ada:canary@example.com/p",
+        "ttps//ada:canary@example.com/p",
     ],
 )
 def test_no_password_is_told_whatever_is_wrong_with_the_url(text: str) -> None:

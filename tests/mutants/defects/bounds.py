@@ -57,7 +57,7 @@ MUTANTS = (
         "password-in-an-address-told",
         "no password of an address is put on record",
         "bodywork/model/redaction.py",
-        "redact_address",
+        "_without_userinfo",
         'return text if plain else f"{match[0]}{MASK}@{tail}"',
         "return text",
         caught_by(REDACTION, "test_no_password_of_an_address_is_put_on_record"),
