@@ -5,23 +5,34 @@ are recognised. Rather too much is hidden than too little, for a password may ho
 
 Values of fewer than four characters are not looked for: `1` or `no` stand everywhere, and a log in
 which they are masked tells nobody anything, but what the value is.
+
+Text that others wrote (a tool, a server, a script) goes through `hide` where it enters a message, a
+record or a log; an error whose text may hold a value that is known goes through `hidden_in_errors`.
 """
 
 import json
 import re
+import string
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+
+from bodywork.errors import BodyworkError
 
 MASK = "***"
 SHORTEST_VALUE = 4
 _SHORTEST_BASE64 = 6
 """Shorter ones stand everywhere, like short values."""
+_LONGEST_LINE = 8 << 10
+"""In a longer one all is hidden from an address to the last "@": it is not worth to look closer."""
 _WIDTHS = (76, 64)
 """Columns after which `base64`, Python's `encodebytes` and PEM begin a new line."""
 _URL_SAFE = str.maketrans("+/", "-_")
 
 # Patterns are texts: `re` compiles (and keeps) those that are needed, which costs at import else.
 _SCHEME = r"([A-Za-z][A-Za-z0-9+.-]*)://"
+_NOT_FIRST = "0123456789+.-"
+_SCHEME_CHARACTERS = string.ascii_letters + _NOT_FIRST
 _HALF_SCHEME = r"(?i)(https?|ssh|file|git|ftps?):/?"
 _PATH = r"\.{0,2}/|~|\.{1,2}\Z"
 _SCP = r"[^@:/\s]+@[^@:/\s]+:[^@]*\Z"
@@ -29,9 +40,37 @@ _BEGUN = r"[^\s/:]*:(?!\d*(?:[/\s'\"]|\Z))"
 """A colon that no port stands behind: a password has begun, and may have blanks in it."""
 
 
+@contextmanager
+def hidden_in_errors(values: Collection[str]) -> Iterator[None]:
+    """Raise the errors of a block without these values, and without passwords of addresses.
+
+    Args:
+        values: looked at when an error comes, so they may become known within the block.
+    """
+    try:
+        yield
+    except BodyworkError as error:
+        error.message, error.hint = hide(error.message, values), hide(error.hint, values)
+        error.args = (error.message,)
+        raise
+
+
+def hide(text: str, values: Iterable[str] = ()) -> str:
+    """Return the text without these values of secrets, and without passwords of addresses."""
+    return redact(mask_values(text, values))
+
+
+def hide_bytes(line: bytes, values: Iterable[str] = ()) -> bytes:
+    """Return a line of a program's output as `hide` does; what is not UTF-8 in it stays."""
+    return hide(line.decode("utf-8", "surrogateescape"), values).encode("utf-8", "surrogateescape")
+
+
 def mask_values(text: str, values: Iterable[str]) -> str:
     """Return the text without the values of secrets, also where one stands encoded or escaped: in a
     URL, in JSON, in base 64, by Python or a shell.
+
+    Bytes of a value that are no UTF-8 are found where they stand in the text as in the value: as
+    `os.environ` has them.
 
     A value of several lines is looked for by line, each without blanks at its ends.
     """
@@ -51,11 +90,15 @@ def redact(text: str) -> str:
     The user of an `ssh://` URL stays, who is no secret; a password there would not.
     """
     done, position = [], 0
-    while "@" in text[position:] and (match := re.compile(_SCHEME).search(text, position)):
-        rest = text[match.end() :].partition("\n")[0]
-        end = _end_of_userinfo(match[1], rest)
-        done.append(text[position : match.end()] + (f"{MASK}@" if end else ""))
-        position = match.end() + end
+    while text.find("@", position) >= 0:
+        scheme, begin = _next_scheme(text, position)
+        if not scheme:
+            break
+        line_end = text.find("\n", begin)
+        rest = text[begin : line_end if line_end >= 0 else len(text)]
+        end = rest.rfind("@") + 1 if len(rest) > _LONGEST_LINE else _end_of_userinfo(scheme, rest)
+        done.append(text[position:begin] + (f"{MASK}@" if end else ""))
+        position = begin + end
     return "".join([*done, text[position:]])
 
 
@@ -92,7 +135,7 @@ def _forms(value: str) -> Iterator[str]:
     for part in (line for line in lines if len(line) >= SHORTEST_VALUE):
         yield part
         yield from _escaped(part)
-        yield from _in_base64(part.encode("utf-8", "surrogatepass"))
+        yield from _in_base64(_bytes_of(part))
     yield from _wrapped_base64(value)
 
 
@@ -101,15 +144,20 @@ def _escaped(part: str) -> Iterator[str]:
     from html import escape  # 20 ms with the next one, for those who have secrets
     from urllib.parse import quote, quote_plus
 
-    raw = part.encode("utf-8", "surrogatepass")
+    raw = _bytes_of(part)
     for address in (quote(raw, safe=""), quote(raw), quote_plus(raw)):
         yield address
         yield re.sub("%..", lambda match: match[0].lower(), address)
     yield json.dumps(part)[1:-1]
     yield json.dumps(part, ensure_ascii=False)[1:-1]
-    yield repr(part)[1:-1]
-    yield ascii(part)[1:-1]
+    # Python escapes a "'" only where both kinds of quotes stand in the whole value.
+    both = "\"'"
+    skipped = len(repr(both)) - 1
+    for write, whole in ((repr, part), (ascii, part)):
+        yield write(whole)[1:-1]
+        yield write(both + whole)[skipped:-1]
     yield repr(raw)[2:-1]
+    yield repr(both.encode() + raw)[skipped + 1 : -1]
     yield part.replace("'", "'\"'\"'")
     yield part.replace("'", "'\\''")
     yield escape(part)
@@ -130,7 +178,7 @@ def _in_base64(raw: bytes) -> Iterator[str]:
 
 def _wrapped_base64(value: str) -> Iterator[str]:
     """Yield the lines in which tools print the base 64 of a long value."""
-    encoded = b64encode(value.encode("utf-8", "surrogatepass")).decode("ascii")
+    encoded = b64encode(_bytes_of(value)).decode("ascii")
     for width in _WIDTHS:
         if len(encoded) > width:
             for start in range(0, len(encoded), width):
@@ -139,11 +187,33 @@ def _wrapped_base64(value: str) -> Iterator[str]:
                     yield line
 
 
+def _bytes_of(text: str) -> bytes:
+    """Return the bytes of a value: those of a variable that is no UTF-8 as they were there."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a lone surrogate, such as JSON may hold
+        return text.encode("utf-8", "surrogatepass")
+
+
 def _find_all(text: str, word: str) -> Iterator[tuple[int, int]]:
     start = text.find(word)
     while start >= 0:
         yield start, start + len(word)
         start = text.find(word, start + 1)
+
+
+def _next_scheme(text: str, position: int) -> tuple[str, int]:
+    """Return the next scheme with "://" behind it, and where what follows begins; "" for none.
+
+    A pattern would try each letter of a long word anew, and a script may print words of megabytes.
+    """
+    while (colon := text.find("://", position)) >= 0:
+        before = text[position:colon]
+        word = before[len(before.rstrip(_SCHEME_CHARACTERS)) :]
+        if scheme := word.lstrip(_NOT_FIRST):
+            return scheme, colon + len("://")
+        position = colon + len("://")
+    return "", len(text)
 
 
 def _end_of_userinfo(scheme: str, rest: str) -> int:

@@ -16,11 +16,13 @@ from hypothesis import strategies as st
 
 import bodywork
 from bodywork.cli.choice import Order
-from bodywork.errors import SourceError
+from bodywork.errors import EngineError, SourceError
 from bodywork.git import parse_repository
 from bodywork.model.redaction import (
     MASK,
     SHORTEST_VALUE,
+    hidden_in_errors,
+    hide_bytes,
     mask_values,
     redact,
     redact_address,
@@ -205,3 +207,47 @@ def _is_docstring(path: Path, wanted: ast.Constant) -> bool:
         and node.value.value == wanted.value
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
     )
+
+
+LONG = {
+    "a word": "a" * 60_000 + "@",
+    "schemes": "a://" * 15_000 + "@",
+    "paths": "file:///" * 8_000 + "@",
+    "addresses": "https://h/" * 6_000 + " @",
+    "lines": "https://h/p\n" * 20_000 + "@",
+    "signs": "https://" + "@" * 60_000,
+}
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("text", LONG.values(), ids=LONG)
+def test_a_long_text_takes_no_long_time(text: str) -> None:
+    """A script prints what it likes, and the controller reads it: 60 kB took minutes once."""
+    assert len(redact(text)) <= len(text)
+
+
+@given(st.text("a@:/. \n", max_size=40), st.text("QJ/@: ", min_size=1, max_size=20))
+def test_nothing_of_a_password_in_a_very_long_line_is_left(around: str, password: str) -> None:
+    told = redact(f"{'a ' * 9000}https://ada:{password}@host {'b ' * 9000}{around}")
+    assert not set("QJ") & set(told)
+
+
+def test_an_error_of_a_block_loses_what_is_known_when_it_comes() -> None:
+    known: list[str] = []
+
+    def fail() -> None:
+        with hidden_in_errors(known):
+            known.append("QJQJ")
+            raise EngineError("QJQJ at https://a:b@h", hint='use "QJQJ"')
+
+    with pytest.raises(EngineError) as raised:
+        fail()
+    assert str(raised.value) == raised.value.message == "*** at https://***@h"
+    assert raised.value.hint == 'use "***"'
+
+
+def test_bytes_that_are_not_utf_8_stay_and_are_found() -> None:
+    value = b"\xffQJQJ".decode("utf-8", "surrogateescape")
+    assert hide_bytes(b"\xfe \xffQJQJ\n", [value]) == b"\xfe ***\n"
+    encoded = base64.b64encode(b"\xffQJQJ").decode()
+    assert mask_values(encoded, [value]) == MASK
