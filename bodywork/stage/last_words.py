@@ -37,7 +37,7 @@ class Recorder:
         """Return the last lines, when the program has ended."""
         if self._thread is not None:
             self._thread.join(_LAST_SECONDS)
-        text = self._end.decode("utf-8", "replace")
+        text = self._end.decode("utf-8", "surrogateescape")  # as the variables have it
         cut = len(self._end) >= KEPT_BYTES
         return text.partition("\n")[2] if cut else text
 
@@ -54,7 +54,8 @@ def write_message(text: str, place: Path) -> None:
     if not place.is_file():
         return
     try:
-        place.write_bytes(text.encode()[-KEPT_BYTES:])
+        raw = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").encode()
+        place.write_bytes(raw[-KEPT_BYTES:])
     except OSError:
         return  # it is for convenience; the log has it all
 

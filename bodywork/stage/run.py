@@ -7,19 +7,21 @@ signal does anything unless it is handled here, and nobody else passes one on to
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from bodywork.errors import BodyworkError, UsageError
-from bodywork.model.redaction import mask_values
+from bodywork.model.redaction import hidden_in_errors, hide
 from bodywork.model.stage import Stage
 from bodywork.ports import Source
 from bodywork.stage.install import find_python, has_requirements, install
 from bodywork.stage.last_words import TERMINATION_LOG, Recorder, write_message
-from bodywork.stage.secrecy import hide_from_children, without_secrets
-from bodywork.stage.signals import Stopped, forwarded, signal_code
+from bodywork.stage.secrecy import hide_from_children, withheld_secrets, without_secrets
+from bodywork.stage.signals import Forwarder, Stopped, forwarded, signal_code
+from bodywork.stage.tool_output import ToolOutput
 
 LoadStage = Callable[[Path, str], Stage]
 GetVariables = Callable[[Path, Stage], Mapping[str, str]]
@@ -72,40 +74,59 @@ def run_stage(
         EngineError: the requirements cannot be installed.
     """
     hide_from_children()
+    secrets = withheld_secrets(environment)
+
+    def tell(line: str) -> None:
+        say(hide(line, secrets))
+
     where = f"{order.reference} branch of repo at {order.shown}"
-    say(_log_line(now(), f"attempting to run stage={order.stage} from {where}"))
+    tell(_log_line(now(), f"attempting to run stage={order.stage} from {where}"))
     try:
         with (
+            hidden_in_errors(secrets),
             forwarded() as signals,
-            source.checkout(order.repository, order.reference, order.commit, say=say) as checkout,
+            source.checkout(order.repository, order.reference, order.commit, say=tell) as checkout,
             tempfile.TemporaryDirectory(prefix="bodywork-stage-") as scratch,
         ):
             if checkout.note:
-                say(f"note: {checkout.note}")
+                tell(f"note: {checkout.note}")
             stage = load_stage(checkout.folder, order.stage)
             folder = checkout.folder / order.stage
             script = _find_script(folder, stage)
             own = {**without_secrets(environment), **get_variables(checkout.folder, stage)}
+            secrets += [own.get(each.variable, "") for each in stage.secrets]
             _check_secrets(stage, own)
             python = find_python(own)
             requirements = folder / "requirements.txt"
             if has_requirements(requirements):
-                own = install(requirements, Path(scratch, "venv"), python, own, signals.run_tool)
+                run_tool = partial(_run_tool, signals, secrets)
+                own = install(requirements, Path(scratch, "venv"), python, own, run_tool)
                 python = os.path.join(own["VIRTUAL_ENV"], "bin", "python")
             command = [python, str(script), *stage.args]
-            secrets = [own.get(each.variable, "") for each in stage.secrets]
-            if not secrets or not message.is_file():
+            if not stage.secrets or not message.is_file():
                 code = signals.run_script(command, folder, own)
             else:
                 recorder = Recorder()
                 if code := signals.run_script(command, folder, own, recorder.listen):
-                    write_message(mask_values(recorder.end(), secrets), message)
+                    write_message(hide(recorder.end(), secrets), message)
             return signal_code(-code) if code < 0 else code
     except BodyworkError as error:
         write_message(f"error: {error.message}", message)
         raise
     except Stopped as stopped:
         return signal_code(stopped.number)
+
+
+def _run_tool(
+    signals: Forwarder,
+    secrets: Collection[str],
+    command: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+) -> int:
+    """Run an installer, which prints no secret, and return its exit code."""
+    with ToolOutput(secrets) as output:
+        return signals.run_tool(command, folder, environment, output.listen)
 
 
 def _find_script(folder: Path, stage: Stage) -> Path:

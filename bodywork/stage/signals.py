@@ -51,13 +51,19 @@ class Forwarder:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(program.pid, signal.SIGKILL)
 
-    def run_tool(self, command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> int:
+    def run_tool(
+        self,
+        command: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        listen: Listen | None = None,
+    ) -> int:
         """Like `run_script`, for a program of ours.
 
         Raises:
             Stopped: a signal came; the program's exit code means nothing then.
         """
-        code = self.run_script(command, folder, environment)
+        code = self.run_script(command, folder, environment, listen)
         if self._received:
             raise Stopped(self._received)
         return code
