@@ -49,6 +49,11 @@ class Repository:
     password: str = field(default="", repr=False)
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no message may hold: the password; of a user without one, the name is the token."""
+        return (self.password or self.user,)
+
+    @property
     def folder(self) -> str:
         """The folder of a repository of this machine; "" for one that is elsewhere."""
         if self.kind != "file":

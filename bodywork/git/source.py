@@ -25,7 +25,8 @@ from bodywork.git.translate import (
     translate_timeout,
 )
 from bodywork.git.transport import Transport, build_transport
-from bodywork.model.redaction import redact
+from bodywork.model.pods import SSH_KEY_VARIABLE
+from bodywork.model.redaction import hidden_in_errors, hide
 from bodywork.model.run import Checkout
 
 _WORK_TREE = "bodywork_project"
@@ -85,9 +86,13 @@ class GitSource:
                 time.monotonic() + self._time_limit,
                 (_AS_COMMITTED, *transport.settings),
             )
-            fetch = _Fetch(git, wanted, transport, say, self._progress)
+            secrets = (*wanted.repository.secrets, self._environment.get(SSH_KEY_VARIABLE, ""))
+            fetch = _Fetch(
+                git, wanted, transport, lambda line: say(hide(line, secrets)), self._progress
+            )
             try:
-                checkout = fetch.checkout()
+                with hidden_in_errors(secrets):  # a server may repeat what it was given
+                    checkout = fetch.checkout()
             except GitTimeout:
                 raise translate_timeout(wanted, self._time_limit) from None
             yield checkout
@@ -247,12 +252,12 @@ class _Fetch:
             if is_complaint(line):
                 held.append(line)
             else:
-                self.say(redact(line))
+                self.say(line)
 
         ended = self.git.run(*arguments, say=hear, beside=beside)
         if ended.code == 0 or find_rule(ended.lines) is None:
             for line in filter(None, held):
-                self.say(redact(line))
+                self.say(line)
         return ended
 
     def _failure(self, ended: Ended) -> SourceError:
