@@ -11,6 +11,7 @@ from bodywork.local.folders import Folders
 from bodywork.local.live import LIVE, read_live, version_of
 from bodywork.local.network import addresses
 from bodywork.local.supervisor.copying import remove_tree
+from bodywork.local.supervisor.files import make_folder
 from bodywork.model.names import Namespace, problem_with_label
 from bodywork.model.namespaces import missing_namespace
 from bodywork.model.run import ServiceStatus
@@ -33,7 +34,7 @@ class LocalAdministration:
         folders = Folders.of(self._root, namespace)
         said = [] if folders.root.exists() else [f"creating namespace={namespace}"]
         for folder in (folders.runs, folders.services, folders.secrets):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(str(folder))
         return said or [f"namespace={namespace} is there already"]
 
     def describe_enforcement(self, namespace: Namespace) -> str:
@@ -120,7 +121,7 @@ class LocalAdministration:
         if problem_with_label(namespace) or not folders.root.exists():
             raise self.missing(namespace)
         for folder in (folders.runs, folders.services, folders.secrets):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(str(folder))
         return folders
 
     def _secret(self, namespace: Namespace, name: str) -> Mapping[str, str]:

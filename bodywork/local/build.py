@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bodywork.local.environments import MARKER, SHIM
+from bodywork.local.supervisor.files import make_folder
 from bodywork.model.packages import settings_for_uv
+from bodywork.model.redaction import hide_bytes
 
 PTH = "import bodywork_local_network\n"
 
@@ -21,7 +23,7 @@ PTH = "import bodywork_local_network\n"
 def main(arguments: Sequence[str]) -> None:
     """Build, unless it is built by now; exit with the code of the tool that failed."""
     python, folder, requirements = arguments[0], Path(arguments[1]), arguments[2]
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(str(folder.parent))
     lock = os.open(f"{folder}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -62,5 +64,19 @@ def find_uv(python: str) -> str:
 
 
 def _run(*command: str) -> None:
-    environment = settings_for_uv(os.environ)
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, env=environment)
+    """Run a tool, and pass on what it prints; the address of an index may hold a password.
+
+    Raises:
+        CalledProcessError: it failed.
+    """
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=settings_for_uv(os.environ),
+    ) as tool:
+        for line in tool.stdout or ():
+            os.write(1, hide_bytes(line))
+    if tool.returncode:
+        raise subprocess.CalledProcessError(tool.returncode, command)

@@ -44,7 +44,7 @@ class WrittenClaim:
 def locked(service: Path) -> Iterator[None]:
     """Hold the service's lock, which outlives the service's folder."""
     locks = service.parent.parent / "locks"
-    locks.mkdir(mode=0o700, parents=True, exist_ok=True)
+    files.make_folder(str(locks))
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
     descriptor = os.open(locks / f"{service.name}.lock", flags, 0o600)
     try:
@@ -100,7 +100,7 @@ def find_owner(service: Path, held: WrittenClaim | None) -> str:
 
 def write_claim(service: Path, claim: WrittenClaim) -> None:
     """Write the claim; only under the lock."""
-    service.mkdir(mode=0o700, parents=True, exist_ok=True)
+    files.make_folder(str(service))
     files.write_json(str(service / CLAIM), asdict(claim))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from bodywork.local import environments
 from bodywork.local.folders import Folders
 from bodywork.local.network.addresses import Endpoint
+from bodywork.local.secrets import versions_of
 from bodywork.model.pods import WITHHELD_VARIABLES
 from bodywork.model.run import StageRun
 from bodywork.model.stage import Batch, Stage
@@ -67,6 +68,7 @@ def build_spec(
         "environment": _variables(folders, attempt, endpoint),
         "secrets": {each.variable: each.secret for each in stage.secrets},
         "secrets_folder": str(folders.secrets),
+        "secret_versions": versions_of(folders.secrets, (each.secret for each in stage.secrets)),
         "notes": _notes(stage),
     }
 

@@ -16,6 +16,7 @@ from bodywork.local.refusals import translated
 from bodywork.local.services import Services
 from bodywork.local.spawn import Spawner
 from bodywork.local.supervisor.copying import copy_tree, remove_tree
+from bodywork.local.supervisor.files import make_folder
 from bodywork.model.names import Namespace, ProjectName, RunName, StageName
 from bodywork.model.repository import Deployer
 from bodywork.model.run import (
@@ -55,7 +56,7 @@ class LocalEngine:
         self._spawner = Spawner()
         self._jobs = Jobs(self._folders, environments, self._spawner)
         self._services = Services(self._folders, environments, self._spawner)
-        self._folders.services.mkdir(parents=True, exist_ok=True)
+        make_folder(str(self._folders.services))
 
     def warm_up(self) -> None:
         """Start what will be needed soon, without waiting for it."""

@@ -7,10 +7,12 @@ from bodywork.local import processes
 from bodywork.local.commands import build_spec
 from bodywork.local.folders import Folders
 from bodywork.local.logs import read_tail
-from bodywork.local.secrets import values_of
+from bodywork.local.secrets import values_of, versions_of
 from bodywork.local.spawn import Spawner
 from bodywork.model.run import Observation, Phase, StageRun
 from bodywork.model.stage import Stage
+
+CHANGED = ("(not shown: a secret of the stage was changed after it had started)",)
 
 
 class Jobs:
@@ -78,8 +80,15 @@ def lost(folders: Folders, folder: Path, sight: processes.Sight) -> Observation:
 
 
 def tail(folders: Folders, folder: Path, sight: processes.Sight) -> tuple[str, ...]:
-    """Return the last lines of an attempt's log, without the values of its secrets."""
-    return read_tail(folder, values_of(folders.secrets, sight.spec["secrets"]))
+    """Return the last lines of an attempt's log, without the values of its secrets.
+
+    The values that it had must be known for that: where a secret was changed since, nothing of its
+    output is told.
+    """
+    secrets = sight.spec["secrets"]
+    lines = read_tail(folder, values_of(folders.secrets, secrets))
+    unchanged = versions_of(folders.secrets, secrets.values())  # looked at when all was read
+    return lines if sight.spec.get("secret_versions", {}) == unchanged else CHANGED
 
 
 def _ended(folders: Folders, folder: Path, sight: processes.Sight) -> Observation:

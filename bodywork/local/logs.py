@@ -7,7 +7,8 @@ from pathlib import Path
 
 from bodywork.local import processes
 from bodywork.local.supervisor import files
-from bodywork.model.redaction import mask_values, redact
+from bodywork.local.supervisor.log import CUT, LINE_BYTES
+from bodywork.model.redaction import hide
 from bodywork.model.run import LogLine
 
 TAIL_LINES = 20
@@ -39,10 +40,19 @@ def read_log(folder: Path, after: int, *, follow: bool) -> Iterator[LogLine]:
 
 
 def read_tail(folder: Path, secrets: Iterable[str] = ()) -> tuple[str, ...]:
-    """Return the last lines, bounded, without the values of secrets."""
-    last = deque(read_log(folder, 0, follow=False), maxlen=TAIL_LINES)
+    """Return the last lines, bounded, without the values of secrets.
+
+    A line that the supervisor has cut is shown by its first part: the next one may begin in the
+    middle of a value, which would not be recognised.
+    """
+    last: deque[str] = deque(maxlen=TAIL_LINES)
+    is_cut = False
+    for line in read_log(folder, 0, follow=False):
+        if not is_cut:
+            last.append(line.text)
+        is_cut = line.text.endswith(CUT) and len(line.text.encode()) > LINE_BYTES
     values = tuple(secrets)
-    return tuple(redact(mask_values(line.text, values))[:TAIL_COLUMNS] for line in last)
+    return tuple(hide(text, values)[:TAIL_COLUMNS] for text in last)
 
 
 def _parse(position: int, line: bytes) -> LogLine:

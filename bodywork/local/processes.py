@@ -62,7 +62,7 @@ def lay_out(folder: Path, spec: dict[str, Any]) -> bool:
     """Make an attempt's folder with all its files, or nothing; return False if it is there."""
     if folder.exists():
         return False
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    files.make_folder(str(folder.parent))
     making = folder.with_name(f".{folder.name}.{os.urandom(4).hex()}")
     try:
         making.mkdir(mode=0o700)

@@ -1,10 +1,10 @@
 """Secrets as files of mode 0600 in a folder of mode 0700, a file each."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from bodywork.local.supervisor.files import read_json, write_json
+from bodywork.local.supervisor.files import make_folder, read_json, write_json
 
 
 def read_secret(folder: Path, name: str) -> Mapping[str, str] | None:
@@ -15,7 +15,7 @@ def read_secret(folder: Path, name: str) -> Mapping[str, str] | None:
 
 def write_secret(folder: Path, name: str, data: Mapping[str, str]) -> None:
     """Replace a secret by this one."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(str(folder))
     write_json(str(folder / f"{name}.json"), dict(data))
 
 
@@ -34,4 +34,16 @@ def values_of(folder: Path, wanted: Mapping[str, str]) -> list[str]:
         data = read_secret(folder, name) or {}
         if variable in data:
             found.append(data[variable])
+    return found
+
+
+def versions_of(folder: Path, names: Iterable[str]) -> dict[str, list[int]]:
+    """Return which version of each secret is there: another one after every change."""
+    found = {}
+    for name in names:
+        try:
+            state = os.stat(folder / f"{name}.json")
+        except FileNotFoundError:
+            continue
+        found[name] = [state.st_ino, state.st_mtime_ns, state.st_ctime_ns]
     return found

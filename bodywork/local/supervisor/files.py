@@ -14,6 +14,22 @@ STOP, KEEP = b"s", b"k"
 """Commands: end the script; from now on, start it again when it ends."""
 
 
+def make_folder(path: str) -> None:
+    """Make a folder, and those above it that are not there, for its owner only.
+
+    Raises:
+        OSError: it cannot be made, or something else has its name.
+    """
+    if not path or os.path.isdir(path):
+        return
+    make_folder(os.path.dirname(path))
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
+
+
 def write_json(path: str, value: Any) -> None:
     """Replace a file by this value, atomically, readable by its owner only.
 

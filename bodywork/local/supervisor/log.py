@@ -11,6 +11,8 @@ from bodywork.local.supervisor import files
 
 LIMIT_BYTES = 16 << 20
 LINE_BYTES = 64 << 10
+CUT = " …"
+"""Ends a line that had more bytes, and goes on in the next one."""
 
 
 class Log:
@@ -26,7 +28,7 @@ class Log:
         lines = (self._rest + output).split(b"\n")
         self._rest = lines.pop()
         if len(self._rest) > LINE_BYTES:
-            lines.append(self._rest)
+            lines.append(self._rest + CUT.encode())
             self._rest = b""
         if lines:
             self._append(lines)
@@ -50,7 +52,9 @@ class Log:
         mark = f"{stamp}.{int(moment % 1 * 1000):03d}Z ".encode()
         text = b"".join(mark + line.rstrip(b"\r") + b"\n" for line in lines)
         if len(text) > self._left:
-            text = text[: self._left] + b"\n" + mark + b"(the log is full; the rest is dropped)\n"
+            whole = text[: text.rfind(b"\n", 0, self._left) + 1]  # half a secret is not recognised
+            text = whole + mark + b"(the log is full; the rest is dropped)\n"
+            self._left = 0
         self._left -= len(text)
         try:
             files.write_all(self._file, text)
