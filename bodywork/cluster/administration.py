@@ -13,6 +13,7 @@ from bodywork.cluster.versions import repository_of
 from bodywork.cluster.writes import discard, look
 from bodywork.errors import NotFound, SecretExists
 from bodywork.model.names import Namespace
+from bodywork.model.redaction import hidden_in_errors
 from bodywork.model.run import ServiceStatus
 
 Found = dict[str, Any]
@@ -51,7 +52,8 @@ class ClusterAdministration:
             "data": _encoded(data),
         }
         try:
-            self._client.create(paths.secrets(namespace), body)
+            with hidden_in_errors(data.values()):
+                self._client.create(paths.secrets(namespace), body)
         except AlreadyExists:
             raise SecretExists(
                 f"the secret {name} exists already in namespace {namespace}",
@@ -63,7 +65,8 @@ class ClusterAdministration:
     def update_secret(self, namespace: Namespace, name: str, data: Mapping[str, str]) -> None:
         """Set these keys of a secret and keep its others."""
         try:
-            self._client.patch(paths.secret(namespace, name), {"data": _encoded(data)})
+            with hidden_in_errors(data.values()):
+                self._client.patch(paths.secret(namespace, name), {"data": _encoded(data)})
         except NotFound:
             raise _no_secret(namespace, name) from None
 

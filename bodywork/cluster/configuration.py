@@ -14,12 +14,13 @@ from kubernetes.client.configuration import Configuration
 from kubernetes.config.config_exception import ConfigException
 from kubernetes.config.incluster_config import load_incluster_config
 from kubernetes.config.kube_config import list_kube_config_contexts, load_kube_config
-from yaml import YAMLError
+from yaml import MarkedYAMLError, YAMLError
 
 from bodywork import __version__
 from bodywork.cluster.errors import Unavailable
 from bodywork.errors import EngineUnavailable, UsageError
 from bodywork.model.pods import is_pod
+from bodywork.model.redaction import redact
 
 POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
@@ -148,4 +149,7 @@ def _header(value: str, server: str) -> str:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+    if isinstance(error, MarkedYAMLError) and error.problem_mark:
+        mark = error.problem_mark  # the words of the error may quote what stands there: a password
+        return f"it is not YAML at line {mark.line + 1}, column {mark.column + 1}"
+    return redact(" ".join(str(error).split()))[:300]

@@ -19,6 +19,7 @@ from urllib3.exceptions import (
 )
 
 from bodywork.errors import BodyworkError, EngineError, EngineUnavailable, NoRoom, NotFound
+from bodywork.model.redaction import redact
 from statemachine.errors import TransientError
 
 _BUSY = frozenset({429, 503})
@@ -124,7 +125,7 @@ def translate_reply(
     """
     told = _told(body)
     message = str(told.get("message") or f"{request}: HTTP status {status}")
-    message = " ".join(message.split())[:_MOST_CHARACTERS]
+    message = redact(" ".join(message.split()))[:_MOST_CHARACTERS]
     if status in _BUSY:
         after = float(retry_after) if retry_after.isdecimal() else 0.0
         busy = f"the cluster at {server} is busy: {message}"
@@ -221,7 +222,8 @@ def _plain(error: Exception) -> str:
     """Return the innermost reason, which is what people understand."""
     innermost = _reasons(error)[-1]
     text = (innermost.strerror if isinstance(innermost, OSError) else "") or str(innermost)
-    return " ".join(text.rpartition(": ")[2].split())[:200] or type(innermost).__name__
+    plain = redact(" ".join(text.split()))  # the address of a proxy may have a password
+    return plain.rpartition(": ")[2][:200] or type(innermost).__name__
 
 
 def _reasons(error: BaseException | None) -> list[BaseException]:

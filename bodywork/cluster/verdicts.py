@@ -21,6 +21,12 @@ Found = Mapping[str, Any]
 
 TAIL_LINES = 20
 TAIL_COLUMNS = 200
+_CUT_BYTES = 2048 - 3
+"""A message of fewer bytes is whole: of a log, the kubelet keeps the last 2048, of which the first
+may be a part of a character.
+
+https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/
+"""
 
 _KILLED = (137, 143)
 """Exit codes of what was ended by SIGKILL or SIGTERM."""
@@ -199,8 +205,14 @@ def describe_end(pod: Found, terminated: Found) -> str:
 
 
 def tail_of(terminated: Found) -> tuple[str, ...]:
-    """Return the last lines of the log that the container's status kept."""
-    lines = str(terminated.get("message") or "").splitlines()[-TAIL_LINES:]
+    """Return the last whole lines of the log that the container's status kept.
+
+    The kubelet keeps bytes, not lines, so the first line may be the end of one; what is hidden is
+    known by its beginning (an address, by its scheme).
+    """
+    message = str(terminated.get("message") or "")
+    is_cut = len(message.encode("utf-8", "surrogatepass")) >= _CUT_BYTES
+    lines = message.splitlines()[is_cut:][-TAIL_LINES:]
     return tuple(redact(line)[:TAIL_COLUMNS] for line in lines)
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from bodywork.model.names import Namespace, ProjectName, RunName, StageName
+from bodywork.model.redaction import redact
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,14 @@ class Observation:
     tail: tuple[str, ...] = ()
     address: str = ""
     hint: str = ""
+
+    def __post_init__(self) -> None:
+        """Hide the passwords of addresses in what tools, servers and scripts have said."""
+        for name in ("reason", "hint"):
+            if "@" in (text := getattr(self, name)):
+                object.__setattr__(self, name, redact(text))
+        if any("@" in line for line in self.tail):
+            object.__setattr__(self, "tail", tuple(map(redact, self.tail)))
 
 
 @dataclass(frozen=True, slots=True)
