@@ -155,7 +155,7 @@ def _explain(error: BaseException) -> int:
     if isinstance(error, ours.ConfigError):
         from bodywork.cli.render import render_problems
 
-        click.echo(render_problems(error.problems), err=True)
+        click.echo(redact(render_problems(error.problems)), err=True)
     if isinstance(error, OSError):
         tell(f"{error.filename or 'the system'}: {error.strerror or error}")
     else:
@@ -178,21 +178,25 @@ def _report_bug(error: BaseException) -> int:
 
 
 def _print_traceback(error: BaseException) -> None:
+    click.echo(_render_traceback(error), err=True, nl=False)
+
+
+def _render_traceback(error: BaseException) -> str:
+    """Return the traceback; what libraries say in it may hold an address with a password."""
     import traceback
 
-    traceback.print_exception(error)
+    return redact("".join(traceback.format_exception(error)))
 
 
 def _write_traceback(error: BaseException) -> str:
     """Write the traceback to a private file; return its path, or "" where that is impossible."""
     import tempfile
-    import traceback
 
     try:
         with tempfile.NamedTemporaryFile(
             "w", prefix="bodywork-bug-", suffix=".txt", delete=False, encoding="utf-8"
         ) as file:
-            file.writelines(traceback.format_exception(error))
+            file.write(_render_traceback(error))
             return file.name
     except OSError:
         return ""

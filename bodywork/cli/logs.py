@@ -25,13 +25,10 @@ class PaperHandler(logging.Handler):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record's text, in the form that the paper has room for; no password in it."""
-        return redact(self._form(record))
-
-    def _form(self, record: logging.LogRecord) -> str:
         columns = self._paper.columns
         if columns is None or columns >= WIDE_COLUMNS:
-            return super().format(record)
-        text = self._short.format(record)
+            return redact(super().format(record))
+        text = redact(self._short.format(record))  # before a password with blanks is folded
         if len(text) <= columns or "\n" in text:
             return text
         return textwrap.fill(  # at words: names and paths stay whole

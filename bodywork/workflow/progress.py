@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 from bodywork.model.names import Namespace, RunName, StageName
+from bodywork.model.redaction import redact_address
 from bodywork.model.repository import Deployer, identify_repository
 from bodywork.model.run import (
     Claim,
@@ -35,6 +36,7 @@ class Request:
     """What the user asked for.
 
     Attributes:
+        repository: its address; a password in it is taken out.
         commit: the one commit to use, "" for wherever `reference` points.
         continues: the failed or ended run whose finished stages may be reused.
         origin: the first run of that chain.
@@ -54,6 +56,10 @@ class Request:
     hooks: tuple[str, ...] = ()
     continued_commit: str = ""
     adopt: bool = False
+
+    def __post_init__(self) -> None:
+        """Hide the password: what is asked for goes on record, whoever asks."""
+        object.__setattr__(self, "repository", redact_address(self.repository))
 
     @property
     def deployer(self) -> Deployer:
