@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from bodywork.cluster import labels
 from bodywork.cluster.manifests import CONTAINER, STEADY_SECONDS
 from tests.servers.kubernetes_objects import Object, Refusal
+from tests.simulation.canaries import TELLING, last_message
 from tests.simulation.server import DEPLOYMENTS, EVENTS, JOBS, PODS, SETS, Server, Write
 
 Step = Callable[[], None]
@@ -170,7 +171,8 @@ class Cluster:
         late = self._is_late(pod)
         code = 143 if late else self._code_of(pod)
         now, began = self.server.moment(0), pod["status"]["startTime"]
-        ended = {"exitCode": code, "startedAt": began, "finishedAt": now, "message": "boom"}
+        ended = {"exitCode": code, "startedAt": began, "finishedAt": now}
+        ended["message"] = last_message(pod["spec"]["containers"][0], _uid(pod))
         status = {
             "phase": "Succeeded" if code == 0 else "Failed",
             "startTime": began,
@@ -204,11 +206,12 @@ class Cluster:
                 yield lambda: self.server.set_status(PODS, _name(pod), status)
 
     def _crash(self, pod: Object) -> None:
+        message = last_message(pod["spec"]["containers"][0], _uid(pod))
         crashed = {
             "name": CONTAINER,
             "state": {"waiting": {"reason": "CrashLoopBackOff"}},
             "restartCount": 1,
-            "lastState": {"terminated": {"exitCode": 1, "message": "crash"}},
+            "lastState": {"terminated": {"exitCode": 1, "message": message}},
         }
         status = {**pod["status"], "containerStatuses": [crashed], "conditions": []}
         self.server.set_status(PODS, _name(pod), status)
@@ -252,7 +255,7 @@ class Cluster:
             "kind": "Event",
             "metadata": {"name": f"{_name(job)}.{len(self.server.audit)}"},
             "reason": "FailedCreate",
-            "message": "Error creating: exceeded quota: small",
+            "message": f"Error creating: exceeded quota: small, says {TELLING}",
             "involvedObject": {"uid": uid, "kind": "Job", "name": _name(job)},
             "lastTimestamp": self.server.moment(0),
         }

@@ -17,6 +17,7 @@ from statemachine.errors import StateMachineError
 from statemachine.ownership import Holder
 from statemachine.stores.configmap import CHECKPOINT
 from tests.simulation import acts
+from tests.simulation.canaries import ADDRESS, give_secrets, heard
 from tests.simulation.cluster import Cluster
 from tests.simulation.controllers import Desk, open_desk
 from tests.simulation.faults import Fault, Faults
@@ -52,7 +53,11 @@ class Fence:
 
 @dataclass(slots=True)
 class Outcome:
-    """What is left of a history for those who judge it."""
+    """What is left of a history for those who judge it.
+
+    Attributes:
+        said: what controllers have logged, and the errors with which they ended.
+    """
 
     seed: int
     server: Server
@@ -62,6 +67,7 @@ class Outcome:
     runs_of: dict[str, str] = field(default_factory=dict)
     faults_of_code: list[str] = field(default_factory=list)
     stuck: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
     disturbed: set[str] = field(default_factory=set)
     steps: int = 0
     seconds: float = 0.0
@@ -80,7 +86,7 @@ class History:
         self.time = SimulatedTime(seed)
         self.server = Server(self.time)
         self.cluster = Cluster(self.server, self.story.script)
-        self.branch = Branch(self.time, self.story.project)
+        self.branch = Branch(self.time, give_secrets(self.story.project, seed))
         self.faults = Faults(self.time.random, self.story.kinds, self.story.rate)
         self.outcome = Outcome(seed, self.server, self.faults.fired, Counter())
         self._processes: dict[str, Process] = {}
@@ -91,9 +97,11 @@ class History:
         before = random.getstate()
         random.seed(self.outcome.seed)  # tenacity draws its pauses from the module's generator
         try:
-            self.time.run(self.time.actor(Process("director"), "", self._direct))
+            with heard() as logged:
+                self.time.run(self.time.actor(Process("director"), "", self._direct))
         finally:
             random.setstate(before)
+        self.outcome.said += logged
         if self.time.stuck:
             self.outcome.stuck.append(self.time.stuck)
         self.outcome.steps, self.outcome.seconds = self.time.steps, self.time.now
@@ -185,8 +193,10 @@ class History:
                 told = task(desk, run, process)
             except (BodyworkError, StateMachineError) as error:
                 told = f"{type(error).__name__}: {error}"
+                self.outcome.said += [told, getattr(error, "hint", "")]
             except Exception as error:
                 told = f"{type(error).__name__}: {error}"
+                self.outcome.said.append(told)
                 self.outcome.faults_of_code.append("".join(traceback.format_exception(error)))
             self.server.say(f"{what} {run} ends: {told}")
             self.time.kill(process)
@@ -201,7 +211,7 @@ class History:
 
     def _begin(self, desk: Desk, run: str, process: Process) -> str:
         commit = self.story.commits.get(run, "")
-        request = Request(SHOP, "https://git.example/repo", "main", commit)
+        request = Request(SHOP, ADDRESS, "main", commit)
         desk.controller.begin(request, run)
         return self._ended(desk.controller.execute(RunName(run)), process)
 

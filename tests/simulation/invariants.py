@@ -20,6 +20,7 @@ from tests.simulation.acts import DISTURBING
 from tests.simulation.cluster import is_leaving, is_ready
 from tests.simulation.history import CONTROLLER, Fence, Outcome, checkpoint_in
 from tests.simulation.server import DEPLOYMENTS, JOBS, LEASES, MAPS, PODS, SERVICES, Write
+from tests.support.canaries import is_betrayed
 
 Rule = Callable[[Outcome], Iterator[str]]
 
@@ -184,6 +185,15 @@ def no_error_of_the_code(outcome: Outcome) -> Iterator[str]:
     yield from outcome.faults_of_code
 
 
+def no_secret_is_told(outcome: Outcome) -> Iterator[str]:
+    """No controller writes, logs or raises a part of a secret, however it is encoded."""
+    for write in outcome.server.audit:
+        by = write.by.removeprefix("late/")
+        if by.startswith(CONTROLLER) and is_betrayed(repr(write.found)):
+            yield f"{write.by} {write.event} {write.collection.rpartition('/')[2]} {write.name}"
+    yield from filter(is_betrayed, outcome.said)
+
+
 RULES: tuple[Rule, ...] = (
     one_job_per_attempt,
     nothing_after_the_end,
@@ -197,6 +207,7 @@ RULES: tuple[Rule, ...] = (
     nothing_goes_past_an_accepted_version,
     every_run_ends,
     no_error_of_the_code,
+    no_secret_is_told,
 )
 
 

@@ -38,6 +38,24 @@ def test_what_was_mended_stays_mended(regression: Regression) -> None:
     assert not tally.broken, "\n".join([regression.fault, *tally.broken])
 
 
+@pytest.mark.parametrize(
+    "hiding",
+    [
+        ["bodywork.workflow.progress.redact_address"],
+        ["bodywork.cluster.verdicts.redact", "bodywork.model.run.redact"],
+        ["tests.simulation.canaries.hide"],
+    ],
+    ids=["address", "logs of pods", "values of secrets"],
+)
+def test_a_secret_that_is_told_breaks_a_rule(
+    hiding: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in hiding:
+        monkeypatch.setattr(name, lambda text, *_: text)
+    tally = go_through("all", range(5000, 5004))
+    assert "no_secret_is_told" in "\n".join(tally.broken)
+
+
 def test_every_act_and_fault_is_drawn_by_some_set() -> None:
     assert SETS["all"].faults == frozenset(Fault)
     assert SETS["all"].acts == ACTS

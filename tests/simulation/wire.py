@@ -10,6 +10,7 @@ from bodywork.cluster.errors import Unavailable, translate_reply, translate_tran
 from bodywork.cluster.transport import Question
 from tests.servers.kubernetes_answers import Request, failure, selected, split_path
 from tests.servers.kubernetes_objects import Object, bears, copied
+from tests.simulation.canaries import TELLING
 from tests.simulation.faults import Fault, Faults
 from tests.simulation.scheduler import Actor, Killed, Process, SimulatedTime
 from tests.simulation.server import Server
@@ -218,5 +219,5 @@ def _lost() -> Exception:
 
 
 def _reply(what: str, status: int, reason: str, message: str, after: str = "") -> Exception:
-    body = json.dumps(failure(status, reason, message)).encode()
+    body = json.dumps(failure(status, reason, f"{message}: {TELLING}")).encode()
     return translate_reply(what, status, body, ADDRESS, retry_after=after)
