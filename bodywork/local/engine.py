@@ -192,8 +192,10 @@ class LocalEngine:
                 running = processes.look(version).status.get("phase") == "running"
                 waits.append(PROBE_SECONDS if running else BUILD_LOOK_SECONDS)
                 folders.append(version)
-            else:
-                folders.append(self._folders.attempt(attempt))
+            elif (folder := self._folders.attempt(attempt)).exists():
+                folders.append(folder)
+            else:  # a version that is gone: what is waited for is another's
+                waits.append(PROBE_SECONDS)
         processes.await_end(folders, min(waits) if waits else None)
 
     def read_log(

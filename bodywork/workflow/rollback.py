@@ -17,7 +17,8 @@ from bodywork.workflow.progress import Progress, Restoration, StageProgress
 from bodywork.workflow.refusals import REFUSALS, attempt_call, failed_observation
 
 MINIMUM_BUDGET_SECONDS = 60.0
-LOOK_SECONDS = 0.2
+LOOK_SECONDS = 2.0
+"""Between two looks at a service of which the engine has heard nothing."""
 
 
 def to_restore(progress: Progress) -> list[StageName]:
