@@ -151,8 +151,8 @@ def find_left(evidence: Evidence) -> Iterator[str]:
     """Yield what is left over of runs that have ended."""
     for each in evidence.sources:
         kinds = {owner["kind"] for owner in each["metadata"]["ownerReferences"]}
-        is_part = "data" not in each  # an index keeps its name, so that none comes late
-        if is_part and "Deployment" not in kinds:
+        is_kept = labels.annotation(each, labels.RELEASED)  # an index, so that none comes late
+        if not is_kept and "Deployment" not in kinds:
             yield f"source {each['metadata']['name']}"
     for each in evidence.pods:
         if each["status"]["phase"] in ("Pending", "Running") and not _has_stopped(each):

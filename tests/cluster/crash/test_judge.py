@@ -66,8 +66,12 @@ def test_what_was_there_and_is_not_is_found(evidence: Evidence, told: str) -> No
 def test_what_is_left_over_is_found() -> None:
     source = {"metadata": {"name": "s", "ownerReferences": [{"kind": "ConfigMap"}]}}
     kept = {"metadata": {"name": "t", "ownerReferences": [{"kind": "Deployment"}]}}
+    released = {labels.RELEASED: "the run has ended"}
+    index = {"metadata": {"name": "i", "ownerReferences": [], "annotations": released}}
     claimed = {"metadata": {"annotations": {labels.CLAIM: '{"run": "gone", "attempt": 1}'}}}
-    left = replace(CLEAN, pods=(pod("Running"),), sources=(source, kept), deployments=(claimed,))
+    left = replace(
+        CLEAN, pods=(pod("Running"),), sources=(source, kept, index), deployments=(claimed,)
+    )
     assert list(judge.find_left(left)) == [
         "source s",
         "pod p goes on",
