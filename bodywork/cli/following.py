@@ -118,4 +118,4 @@ class Follower:
 def write_log(paper: Paper, frame: LogFrame, attempt: StageRun, lines: Iterable[LogLine]) -> None:
     """Write an attempt's whole log under its title."""
     paper.block(frame.title(attempt))
-    paper.block(line.text for line in lines)
+    paper.pass_on(line.text for line in lines)

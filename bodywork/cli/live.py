@@ -7,7 +7,7 @@ a lock; whatever goes wrong with drawing ends the drawing, not the run.
 
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
@@ -73,7 +73,11 @@ class LivePaper:
             else:
                 self._write_above(self._live, text)
 
-    def block(self, lines: Iterable[str]) -> None:
+    def block(self, lines: Collection[str]) -> None:
+        """Write lines that belong together."""
+        self.pass_on(lines)
+
+    def pass_on(self, lines: Iterable[str]) -> None:
         """Write lines in portions: the display below is drawn again after each."""
         rest = iter(lines)
         while portion := list(islice(rest, PORTION_LINES)):

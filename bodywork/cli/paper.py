@@ -9,7 +9,7 @@ import re
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Protocol, TextIO
 
 _ESCAPES = r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"
@@ -66,8 +66,12 @@ class Paper(Protocol):
         """Write one line, at once."""
         ...
 
-    def block(self, lines: Iterable[str]) -> None:
-        """Write lines that belong together."""
+    def block(self, lines: Collection[str]) -> None:
+        """Write lines that belong together, and are all there."""
+        ...
+
+    def pass_on(self, lines: Iterable[str]) -> None:
+        """Write lines as they come; meanwhile other threads may write, and log."""
         ...
 
 
@@ -96,8 +100,17 @@ class PlainPaper:
             except (OSError, ValueError):  # ValueError: the stream was closed
                 self._heard = False
 
-    def block(self, lines: Iterable[str]) -> None:
+    def block(self, lines: Collection[str]) -> None:
         """Write the lines; what other threads write comes before or after."""
         with self._lock:
             for line in lines:
                 self.line(line)
+
+    def pass_on(self, lines: Iterable[str]) -> None:
+        """Write the lines, without the lock between them.
+
+        To get the next one may take long, and may log. Another thread that logs has the lock of its
+        handler while it waits for ours: the two would wait for each other.
+        """
+        for line in lines:
+            self.line(line)

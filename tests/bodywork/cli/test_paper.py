@@ -1,9 +1,13 @@
 """What lines are written on: clean on a terminal, untouched elsewhere, deaf to readers that go."""
 
 import io
+import logging
+import threading
+from collections.abc import Iterator
 
 import pytest
 
+from bodywork.cli.logs import PaperHandler
 from bodywork.cli.paper import PlainPaper, printable
 
 
@@ -64,3 +68,28 @@ def test_a_stream_that_was_closed_is_no_fault() -> None:
     paper = PlainPaper(stream)
     stream.close()
     paper.line("to nobody")
+
+
+def test_other_threads_log_while_lines_are_waited_for() -> None:
+    file = io.StringIO()
+    paper = PlainPaper(file)
+    logger = logging.Logger("test")
+    logger.addHandler(PaperHandler(paper))
+
+    def lines() -> Iterator[str]:
+        yield "first"
+        other = threading.Thread(target=logger.warning, args=("by another thread",), daemon=True)
+        other.start()
+        other.join(10)
+        assert not other.is_alive()
+        logger.warning("by this thread")  # it needs the handler's lock
+        yield "last"
+
+    paper.pass_on(lines())
+    written = file.getvalue().splitlines()
+    assert [line.rpartition(" - ")[2] for line in written] == [
+        "first",
+        "by another thread",
+        "by this thread",
+        "last",
+    ]
