@@ -6,8 +6,9 @@ into that file.
 
 A reader of stdout that goes away (`| head`, a closed terminal) never decides what a command does:
 what is written from then on is dropped, and the command goes on to its own end and exit code. Only
-what has no end of its own (`--follow`, `--watch`) asks `reader_is_gone`. Other faults of stdout,
-such as a full disk, are errors as anywhere. stderr is for people alone: no fault of it counts.
+what has no end of its own (`--follow`, `--watch`) asks `reader_is_gone`. The same holds where a
+hook's module has closed the stream. Other faults of stdout, such as a full disk, are errors as
+anywhere. stderr is for people alone: no fault of it counts.
 
 What others wrote (stages, servers, whoever may change objects of a cluster) stands in what commands
 tell. So on a terminal, whatever is written loses its escape sequences and control characters here,
@@ -55,6 +56,8 @@ class Output(io.TextIOWrapper):
 
     def write_commands(self, text: str) -> int:
         """Write text that commands the terminal, or drop it where nobody reads."""
+        if self._is_closed():
+            return len(text)
         try:
             return super().write(text)
         except OSError as error:
@@ -63,10 +66,16 @@ class Output(io.TextIOWrapper):
 
     def flush(self) -> None:
         """Hand on what was written, or drop it where nobody reads."""
+        if self._is_closed():
+            return
         try:
             super().flush()
         except OSError as error:
             self._drop(error)
+
+    def isatty(self) -> bool:
+        """Say whether it is a terminal."""
+        return not self._is_closed() and super().isatty()
 
     @property
     def buffer(self) -> BinaryIO:
@@ -82,6 +91,13 @@ class Output(io.TextIOWrapper):
         finally:
             os.close(nowhere)
         super().flush()
+
+    def _is_closed(self) -> bool:
+        """Say whether code of others (a hook's module) has closed or detached the stream."""
+        try:
+            return self.closed
+        except ValueError:  # there is no buffer that could be closed
+            return True
 
     def _drop(self, error: OSError) -> None:
         """Raise the error again where it is one that counts."""
@@ -142,7 +158,12 @@ def reader_is_gone() -> bool:
 
 
 def finish_stdout() -> None:
-    """Write what is left, or drop it: what a command did is not undone by that."""
+    """Write what is left, or drop it: what a command did is not undone by that.
+
+    Nor by what a hook's module has put into the place of stdout: Python would end with a code of
+    its own where that cannot be flushed.
+    """
+    sys.stdout = sys.__stdout__ or sys.stdout
     try:
         sys.stdout.flush()
     except OSError:

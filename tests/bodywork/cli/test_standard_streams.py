@@ -62,6 +62,29 @@ def test_a_run_goes_to_its_end_without_a_stream_and_writes_into_no_other_file(
 
 @pytest.mark.usefixtures("home")
 @pytest.mark.parametrize(
+    ("at_import", "at_call"),
+    [
+        ("sys.stdout.close(); sys.stderr.close()", "pass"),
+        ("sys.stdout.detach()", "pass"),
+        ("pass", "sys.stdout.close()"),
+        ("pass", "sys.stdout = None"),
+        ("pass", "sys.stdout = open('/dev/full', 'w'); sys.stdout.write('lost')"),
+    ],
+)
+def test_what_a_hook_does_to_stdout_changes_no_exit_code(
+    at_import: str, at_call: str, shop: Project, tmp_path: Path
+) -> None:
+    (tmp_path / "told.py").write_text(
+        f"import sys\n\ndef tell(*_):\n    {at_call}\n\n{at_import}\n"
+    )
+    line = f"bodywork workflow {shop.url} main --hook told:tell"
+    done = shell(line, {"PYTHONPATH": str(tmp_path)})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "succeeded" in shell("bodywork status").stdout
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize(
     ("line", "code"),
     [
         ("bodywork status > /dev/full", 1),  # what it shows is its work
