@@ -16,6 +16,7 @@ import string
 from base64 import b64encode
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 from bodywork.errors import BodyworkError
 
@@ -89,17 +90,9 @@ def redact(text: str) -> str:
 
     The user of an `ssh://` URL stays, who is no secret; a password there would not.
     """
-    done, position = [], 0
-    while text.find("@", position) >= 0:
-        scheme, begin = _next_scheme(text, position)
-        if not scheme:
-            break
-        line_end = text.find("\n", begin)
-        rest = text[begin : line_end if line_end >= 0 else len(text)]
-        end = rest.rfind("@") + 1 if len(rest) > _LONGEST_LINE else _end_of_userinfo(scheme, rest)
-        done.append(text[position:begin] + (f"{MASK}@" if end else ""))
-        position = begin + end
-    return "".join([*done, text[position:]])
+    if "@" not in text:
+        return text
+    return "\n".join(map(_redact_line, text.split("\n")))
 
 
 def redact_address(text: str) -> str:
@@ -116,6 +109,19 @@ def redact_address(text: str) -> str:
     return front + at + re.sub(r"(?s)([?#]).+", rf"\1{MASK}", rest)
 
 
+def _redact_line(line: str) -> str:
+    done, position = [], 0
+    while line.find("@", position) >= 0:
+        scheme, begin = _next_scheme(line, position)
+        if not scheme:
+            break
+        rest = line[begin:]
+        end = rest.rfind("@") + 1 if len(rest) > _LONGEST_LINE else _end_of_userinfo(scheme, rest)
+        done.append(line[position:begin] + (f"{MASK}@" if end else ""))
+        position = begin + end
+    return "".join([*done, line[position:]])
+
+
 def _without_userinfo(text: str) -> str:
     head, at, tail = text.rpartition("@")
     if not at or re.match(_PATH, text) or re.match(_SCP, text):
@@ -129,8 +135,16 @@ def _without_userinfo(text: str) -> str:
     return f"{MASK}@{tail}" if ":" in text else text
 
 
-def _forms(value: str) -> Iterator[str]:
-    """Yield how a value may be written: itself, by line, and as tools and programs encode it."""
+@lru_cache(maxsize=256)
+def _forms(value: str) -> frozenset[str]:
+    """Return how a value may be written: itself, by line, and as tools and programs encode it.
+
+    They are kept: of a key they take longer to make than to find in a line, and lines are many.
+    """
+    return frozenset(_made_of(value))
+
+
+def _made_of(value: str) -> Iterator[str]:
     lines = {line.strip() for line in value.splitlines()}
     for part in (line for line in lines if len(line) >= SHORTEST_VALUE):
         yield part
@@ -222,13 +236,15 @@ def _end_of_userinfo(scheme: str, rest: str) -> int:
     `rest` is the line from behind `://`.
     """
     end = 0
+    if _is_path(scheme, rest):
+        return end
     for match in re.finditer("@", rest):
         between = rest[end : match.start()]
         if re.search(r"\s", between) and not re.match(_BEGUN, between):
             break
         end = match.end()
     userinfo, host = rest[: max(0, end - 1)], rest.partition("/")[0]
-    if not end or _is_path(scheme, rest):
+    if not end:
         return 0
     if _is_ssh(scheme) and not re.search("[:/@]", userinfo):
         return 0

@@ -214,7 +214,8 @@ LONG = {
     "schemes": "a://" * 15_000 + "@",
     "paths": "file:///" * 8_000 + "@",
     "addresses": "https://h/" * 6_000 + " @",
-    "lines": "https://h/p\n" * 20_000 + "@",
+    "lines": "https://h/p\n" * 200_000 + "@",
+    "lines of paths": ("file:///@" * 900 + "\n") * 30,
     "signs": "https://" + "@" * 60_000,
 }
 
@@ -224,6 +225,14 @@ LONG = {
 def test_a_long_text_takes_no_long_time(text: str) -> None:
     """A script prints what it likes, and the controller reads it: 60 kB took minutes once."""
     assert len(redact(text)) <= len(text)
+
+
+@pytest.mark.timeout(20)
+def test_many_lines_without_a_long_key_take_no_long_time() -> None:
+    """An installer prints a line for each package: to make the forms of a key takes 17 ms."""
+    key = "\n".join("QJ" * 32 + f"{line:06}" for line in range(50))
+    lines = [b"Collecting a%d" % number for number in range(3000)]
+    assert [hide_bytes(line, [key]) for line in lines] == lines
 
 
 @given(st.text("a@:/. \n", max_size=40), st.text("QJ/@: ", min_size=1, max_size=20))

@@ -48,7 +48,7 @@ MUTANTS = (
         "secret-of-several-lines-told",
         "no line of a secret's value is told",
         "bodywork/model/redaction.py",
-        "_forms",
+        "_made_of",
         "{line.strip() for line in value.splitlines()}",
         "{value}",
         caught_by(REDACTION, "test_a_value_of_several_lines_is_found_by_line"),
