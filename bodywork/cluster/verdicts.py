@@ -27,6 +27,7 @@ may be a part of a character.
 
 https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/
 """
+LONG_LINE = "(its last line is too long to be shown here; the log has it)"
 
 _KILLED = (137, 143)
 """Exit codes of what was ended by SIGKILL or SIGTERM."""
@@ -212,7 +213,7 @@ def tail_of(terminated: Found) -> tuple[str, ...]:
     """
     message = str(terminated.get("message") or "")
     is_cut = len(message.encode("utf-8", "surrogatepass")) >= _CUT_BYTES
-    lines = message.splitlines()[is_cut:][-TAIL_LINES:]
+    lines = message.splitlines()[is_cut:][-TAIL_LINES:] or [LONG_LINE] * is_cut
     return tuple(redact(line)[:TAIL_COLUMNS] for line in lines)
 
 

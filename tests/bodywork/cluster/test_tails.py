@@ -2,7 +2,7 @@
 
 import pytest
 
-from bodywork.cluster.verdicts import tail_of
+from bodywork.cluster.verdicts import LONG_LINE, tail_of
 from tests.support.canaries import CORE, betrayals
 
 KUBELET_BYTES = 2048
@@ -24,3 +24,9 @@ def test_a_message_that_is_whole_keeps_its_first_line() -> None:
         "no index at https://***@index.example/simple",
         "last",
     )
+
+
+def test_of_one_long_line_it_is_said_that_there_is_one() -> None:
+    message = ("x" * 3000 + CORE)[-KUBELET_BYTES:]
+    assert tail_of({"message": message}) == (LONG_LINE,)
+    assert tail_of({"message": ""}) == tail_of({}) == ()
