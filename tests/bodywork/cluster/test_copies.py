@@ -28,7 +28,7 @@ def server() -> Iterator[ApiServer]:
 def job(server: ApiServer, tmp_path: Path) -> Iterator[of_jobs.Scene]:
     scene = of_jobs.Scene(server, tmp_path)
     yield scene
-    scene.engine.close()
+    scene.close()
 
 
 @pytest.fixture

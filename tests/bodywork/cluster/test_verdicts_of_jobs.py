@@ -57,13 +57,20 @@ class Scene:
         self._client = Client.connect(
             kubeconfig=str(write_kubeconfig(folder, server.url)), policy=ONCE
         )
+        self._engines: list[KubernetesEngine] = []
         self.engine = self.another()
 
     def another(self) -> KubernetesEngine:
         """Return the engine of a controller that begins now."""
-        return KubernetesEngine(
+        engine = KubernetesEngine(
             self._client, NAMESPACE, owner_of=lambda run: OWNER, scheduler=self.hours
         )
+        self._engines.append(engine)
+        return engine
+
+    def close(self) -> None:
+        for engine in self._engines:
+            engine.close()
 
     def start(self) -> None:
         checkout = Checkout("https://git.example/shop", "main", COMMIT, self._folder, {})
@@ -133,7 +140,7 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     with api_server() as server:
         made = Scene(server, tmp_path)
         yield made
-        made.engine.close()
+        made.close()
 
 
 def wait_in_virtual_time(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
