@@ -25,9 +25,11 @@ from bodywork.cluster.sources import Sources
 from bodywork.cluster.verdicts import is_being_deleted, stuck_pods, waiting
 from bodywork.cluster.versions import (
     Versions,
+    has_settled,
     put_back,
     put_version,
     run_of,
+    template_among,
     version_in,
     version_of,
 )
@@ -50,6 +52,8 @@ from bodywork.model.stage import Stage
 from bodywork.ports import IsOver
 
 Found = dict[str, Any]
+SETTLE_SECONDS = 5.0
+"""How long a roll-back waits for Kubernetes to have counted the pods that it has ended."""
 
 
 class Deployments:
@@ -232,10 +236,14 @@ class Deployments:
         self, deployment: Found, attempt: StageRun, previous: ServiceVersion, claim: Claim
     ) -> Observation:
         """Put the previous version's template back; always a write, also where it is there."""
-        template = self._versions.template_of(deployment, previous.id)
+        sets = self._versions.replica_sets(deployment)
+        template = template_among([deployment, *sets], previous.id)
         if template is None:
             reason = f"the cluster has kept nothing of version {previous.id}"
             return self._keep(deployment, attempt, reason)
+        limits = self._view(attempt.run).limits
+        if not has_settled(sets) and not limits.is_over((attempt, "settled"), SETTLE_SECONDS):
+            return Observation(Phase.RUNNING)
         seen = deployment["metadata"]["resourceVersion"]
 
         def decide(found: Found) -> Found | None:

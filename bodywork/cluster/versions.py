@@ -2,6 +2,7 @@
 the Deployment with another version put into it."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from bodywork.cluster import labels, paths
@@ -53,13 +54,8 @@ class Versions:
 
     def template_of(self, deployment: Found, version: str) -> Found | None:
         """Return the pod template of a version that the Deployment has, or had."""
-        if version_of(deployment) == version:
-            return dict(deployment["spec"]["template"])
-        for each in self.replica_sets(deployment):
-            template = each["spec"]["template"]
-            if annotation(template, labels.VERSION) == version:
-                return _without_hash(template)
-        return None
+        here = template_among([deployment], version)
+        return here or template_among(self.replica_sets(deployment), version)
 
     def replica_sets(self, deployment: Found) -> list[Found]:
         """Return the Deployment's ReplicaSets, the newest last, by the number of the revision."""
@@ -70,6 +66,27 @@ class Versions:
         )
         uid = deployment["metadata"]["uid"]
         return sorted((each for each in items if is_owned_by(each, uid)), key=_revision)
+
+
+def template_among(owners: Sequence[Found], version: str) -> Found | None:
+    """Return the pod template of a version that one of the Deployments or ReplicaSets has."""
+    for each in owners:
+        template = each["spec"]["template"]
+        if annotation(template, labels.VERSION) == version:
+            return _without_hash(template)
+    return None
+
+
+def has_settled(replica_sets: Sequence[Found]) -> bool:
+    """Say whether no ReplicaSet counts pods as available that it has been told to end.
+
+    While one does, Kubernetes takes these for pods that answer. If the template is then changed
+    back to theirs, it may end the pods of the other version before a new pod is ready.
+    """
+    return all(
+        each.get("status", {}).get("availableReplicas", 0) <= each["spec"].get("replicas", 1)
+        for each in replica_sets
+    )
 
 
 def version_of(deployment: Found) -> str:

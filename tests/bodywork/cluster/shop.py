@@ -14,6 +14,7 @@ from bodywork.cluster.client import Client
 from bodywork.cluster.deployments import Deployments
 from bodywork.cluster.errors import AlreadyExists, Conflict
 from bodywork.cluster.faults import Answer
+from bodywork.cluster.limits import Limits
 from bodywork.cluster.manifests import StageSource
 from bodywork.cluster.sources import Sources
 from bodywork.cluster.versions import Versions
@@ -100,7 +101,11 @@ class Direct:
 
 
 class NoPods:
-    """A view in which the pods of old versions are gone."""
+    """A view in which the pods of old versions are gone, and time passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.limits = Limits(lambda: self.now)
 
     def pods(self) -> list[Found]:
         return []
@@ -209,11 +214,12 @@ class Desk:
         client = cast(Client, self.client)
         self.sources = Snapshots(client, NAMESPACE, lambda run: {"uid": run})
         self.watched = Lagging()
+        self.view = NoPods()
         self.services = Deployments(
             client,
             NAMESPACE,
             self.sources,
-            lambda run: cast(RunView, NoPods()),
+            lambda run: cast(RunView, self.view),
             cast(Watched, self.watched),
         )
         self.claims = ServiceClaims(client, NAMESPACE, Versions(client, NAMESPACE))

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bodywork.cluster import labels
+from bodywork.cluster.deployments import SETTLE_SECONDS
 from bodywork.cluster.errors import Conflict
 from bodywork.cluster.versions import version_of
 from bodywork.errors import EngineError, NotClaimed
@@ -37,6 +38,12 @@ def once(act: Callable[[], None]) -> Callable[[], None]:
             left.pop()()
 
     return happen
+
+
+def version_in(shop: Shop) -> str:
+    found = shop.deployment()
+    assert found
+    return version_of(found)
 
 
 def live_of(shop: Shop) -> str:
@@ -308,6 +315,39 @@ def test_what_cannot_be_resolved_is_never_deleted(change: Any) -> None:
     assert shop.deployment()
     assert (SERVICES, NAME) in shop.objects.kept
     assert not [each for each in desk.client.sent if each.startswith("DELETE")]
+
+
+def count_ended_pods(shop: Shop, available: int) -> None:
+    """Let the first ReplicaSet, which is to have no pods any more, count so many."""
+    [(place, name), *_] = sorted(key for key in shop.objects.kept if key[0] == SETS)
+    body = shop.objects.get(place, name)
+    body["spec"]["replicas"], body["status"] = 0, {"availableReplicas": available}
+    shop.objects.replace(place, name, body)
+
+
+def test_a_roll_back_changes_nothing_while_pods_count_that_have_ended() -> None:
+    shop = two_versions()
+    desk = shop.desk("run-3")
+    claim = desk.deploy()
+    count_ended_pods(shop, 1)
+    for _ in range(3):
+        assert desk.services.restore(desk.attempt, claim).phase is Phase.RUNNING
+        assert version_in(shop) == "run-3/1", "a pod of it is all that answers"
+    count_ended_pods(shop, 0)
+    assert desk.services.restore(desk.attempt, claim).phase is Phase.RUNNING
+    assert version_in(shop) == "run-2/1"
+    assert desk.restore(claim).phase is Phase.READY
+
+
+def test_a_count_that_never_becomes_right_holds_no_roll_back_for_ever() -> None:
+    shop = two_versions()
+    desk = shop.desk("run-3")
+    claim = desk.deploy()
+    count_ended_pods(shop, 1)
+    desk.services.restore(desk.attempt, claim)
+    desk.view.now += SETTLE_SECONDS
+    desk.services.restore(desk.attempt, claim)
+    assert version_in(shop) == "run-2/1"
 
 
 @pytest.mark.parametrize("answers", [True, False], ids=["accepted", "not accepted"])

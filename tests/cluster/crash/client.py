@@ -29,6 +29,8 @@ class Endpoints:
         self._begun = threading.Event()
         self.looks = 0
         self.failures = 0
+        self.seen: list[str] = []
+        """What was heard of pods, for whoever has to find out why a look failed."""
         self._thread = threading.Thread(target=self._work, name="client of a service")
         self._thread.start()
         assert self._begun.wait(60), "the pods cannot be listed"
@@ -46,7 +48,7 @@ class Endpoints:
     def _follow(self) -> None:
         pods, version = self._client.list_all(self._path, label_selector=self._selector)
         self._ready = {each["metadata"]["name"] for each in pods if _is_ready(each)}
-        self._look()
+        self._look(f"listed at {version}: {sorted(self._ready)}")
         self._begun.set()
         for event in self._client.watch(
             self._path, version, label_selector=self._selector, timeout_seconds=LOOK_SECONDS
@@ -56,11 +58,12 @@ class Endpoints:
                 self._ready.discard(pod["metadata"]["name"])
                 if event["type"] != "DELETED" and _is_ready(pod):
                     self._ready.add(pod["metadata"]["name"])
-                self._look()
+                self._look(_told(event["type"], pod))
             if self._closed.is_set():
                 return
 
-    def _look(self) -> None:
+    def _look(self, heard: str) -> None:
+        self.seen.append(heard)
         self.looks += 1
         self.failures += not self._ready
 
@@ -72,6 +75,7 @@ class Requests:
         self._visitor = Visitor(site, f"http://{project}--{stage}:5000", project)
         self.looks = 0
         self.failures = 0
+        self.seen: list[str] = []
 
     def close(self) -> None:
         counted = self._visitor.counted()
@@ -84,3 +88,12 @@ def _is_ready(pod: Found) -> bool:
         return False
     conditions = pod.get("status", {}).get("conditions") or ()
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+
+def _told(event: str, pod: Found) -> str:
+    """Return a line about a pod that has changed."""
+    metadata = pod["metadata"]
+    commit = labels.annotation(pod, labels.COMMIT)[:7]
+    going = " is being deleted" if "deletionTimestamp" in metadata else ""
+    ready = "ready" if _is_ready(pod) else pod.get("status", {}).get("phase", "")
+    return f"{metadata['resourceVersion']} {event} {metadata['name']} ({commit}) {ready}{going}"

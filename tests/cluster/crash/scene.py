@@ -163,7 +163,9 @@ class Scene:
         for each in self._clients:
             each.close()
             if each.failures or not each.looks:
-                yield f"of {each.looks} looks at the service, {each.failures} found no answer"
+                heard = "".join(f"\n    {line}" for line in each.seen)
+                failed = f"of {each.looks} looks at the service, {each.failures} found no answer"
+                yield failed + heard
         self._clients.clear()
 
     def records(self) -> dict[str, Record]:
