@@ -10,6 +10,7 @@ from contextlib import closing
 import pytest
 
 from tests.cluster.crash.commands import CommandLines
+from tests.cluster.crash.pairs import PAIRS
 from tests.cluster.crash.place import Place
 from tests.cluster.crash.points import Lesson, Point, attempt, learn
 from tests.cluster.crash.workloads import WORKLOADS, Workload
@@ -19,8 +20,7 @@ from tests.cluster.site import Cluster
 pytestmark = [pytest.mark.control_plane, pytest.mark.timeout(900)]
 
 
-TRIED = [each for each in WORKLOADS if "new commit" not in each.name]
-"""Those whose points have passed; the others are for the command alone until theirs have."""
+TRIED = (*WORKLOADS, *PAIRS)
 GOLDEN = 0.618
 """Multiples of it, without their whole part, are spread evenly, however many there are."""
 
