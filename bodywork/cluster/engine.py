@@ -179,16 +179,25 @@ class KubernetesEngine:
         return iter(()) if pod is None else self._read(pod, after, follow=False)
 
     def _follow(self, attempt: StageRun, after: int) -> Iterator[LogLine]:
-        """Wait until there is something to read, or never will be."""
+        """Wait until there is something to read, or never will be.
+
+        Each pod has places of its own: it may be on another node, whose clock is behind.
+        """
         self._view(attempt.run)
+        places: dict[str, int] = {}
+        word = ""
         while True:
             heard = self._bell.count
             pod = self._pod_of(attempt)
             if pod is not None and has_started(pod):
-                before = after
+                uid = str(pod["metadata"]["uid"])
+                before = after = places.setdefault(uid, 0 if places else after)
                 for line in self._read(pod, after, follow=True):
-                    after = line.position
-                    yield line
+                    is_word = line.position == after  # of the kubelet, or why nothing can be read
+                    places[uid] = after = line.position
+                    if not is_word or line.text != word:
+                        yield line
+                    word = line.text if is_word else word
                 if self._is_over(attempt):
                     return
                 if after > before:
