@@ -38,8 +38,10 @@ def live_version(site: Site, service: str) -> str:
 
 def assert_each_job_was_made_once(site: Site) -> None:
     """Assert that no attempt had two Jobs, and that none was made and lost."""
-    counted = created_jobs(site)
-    assert set(counted) == jobs_of_stages(site)
+    counted, found = created_jobs(site), jobs_of_stages(site)
+    lost, unseen = set(counted) - found, found - set(counted)
+    assert not lost, f"made, and not there: {lost}; {counted}"
+    assert not unseen, f"there, and not in the audit log as made: {unseen}; {counted}"
     assert set(counted.values()) <= {1}
 
 

@@ -17,7 +17,7 @@ from tests.servers.registry import Registry
 from tests.servers.secure_http import HttpsServer
 
 BATCH = "apis/batch/v1"
-TOLD_SECONDS = 30
+TOLD_SECONDS = 120
 """Within how many seconds `cronjob logs` has to say why a controller does not start."""
 CONTAINER = "/spec/jobTemplate/spec/template/spec/containers/0"
 POD = "/spec/jobTemplate/spec/template/spec"
