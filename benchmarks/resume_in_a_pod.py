@@ -23,6 +23,7 @@ from benchmarks.cluster import BODYWORK, namespace
 from benchmarks.resume_at_once import describe, make_stage
 from bodywork.cluster import paths
 from bodywork.cluster.client import Client
+from bodywork.cluster.cron_manifests import JOB_NAME
 from bodywork.cluster.manual_jobs import build_manual_job
 
 SHELL = """
@@ -39,7 +40,6 @@ wait $command
 """
 BEGUN, ATTACHED, ANYTHING = "begun here", "resuming run=", ""
 SECONDS = 120
-JOB_NAME = "batch.kubernetes.io/job-name"
 
 
 class Bench:
