@@ -15,7 +15,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,9 @@ from benchmarks.cluster import BODYWORK, namespace
 from benchmarks.resume_at_once import describe, make_stage
 from bodywork.cluster import paths
 from bodywork.cluster.client import Client
-from bodywork.cluster.cron_manifests import JOB_NAME
+from bodywork.cluster.cron_manifests import CONTAINER, JOB_NAME
 from bodywork.cluster.manual_jobs import build_manual_job
+from bodywork.cluster.stamps import read_on
 
 SHELL = """
 printf %s "$PROJECT" | base64 -d > /tmp/bundle
@@ -107,22 +107,15 @@ class Bench:
 
     def _until(self, pod: str, wanted: str) -> float:
         """Return the seconds between the line that says `begun here` and the wanted one."""
-        said, began = [], 0.0
+        said, began = [], None
         path = paths.pod_log(self.namespace, pod)
-        for line in self.client.stream(path, {"follow": "true", "timestamps": "true"}):
-            stamp, _, text = line.decode().partition(" ")
-            said.append(text)
-            if text.startswith(BEGUN):
-                began = moment(stamp)
-            elif wanted in text:
-                return moment(stamp) - began
-        raise SystemExit(f"pod {pod} never said {wanted!r}:\n{''.join(said)}")
-
-
-def moment(stamp: str) -> float:
-    """Return the seconds since 1970 of `2026-01-02T03:04:05.678901234Z`."""
-    whole, _, fraction = stamp.rstrip("Z").partition(".")
-    return datetime.fromisoformat(f"{whole}+00:00").timestamp() + float(f"0.{fraction or 0}")
+        for line in read_on(self.client, path, CONTAINER, 0, follow=True):
+            said.append(line.text)
+            if line.text.startswith(BEGUN):
+                began = line.at
+            elif began and wanted in line.text:
+                return (line.at - began).total_seconds()
+        raise SystemExit(f"pod {pod} never said {wanted!r}:\n" + "\n".join(said))
 
 
 def main(runs: int, image: str) -> None:
