@@ -116,7 +116,8 @@ def test_nothing_is_written_past_the_streams() -> None:
         and (node.attr in past or (node.attr == "write" and ast.unparse(node.value) == "os"))
         and ast.unparse(node) != "sys.stdin.buffer"
     }
-    assert found == set()
+    # The module that puts our own stream there puts it back in place of another's.
+    assert found <= {"standard_streams.py: __stdout__"}
 
 
 def on_terminal(environ: dict[str, str], *words: str) -> str:
