@@ -4,6 +4,7 @@ from tests.mutants.mutant import Mutant, caught_by
 
 BOUNDS = "tests/bodywork/workflow/test_bounds.py"
 REDACTION = "tests/bodywork/model/test_redaction.py"
+TAILS = "tests/bodywork/local/test_tails.py"
 
 MUTANTS = (
     Mutant(
@@ -84,5 +85,61 @@ MUTANTS = (
         caught_by(
             "tests/bodywork/cli/test_paper.py", "test_foreign_text_cannot_command_a_terminal"
         ),
+    ),
+    Mutant(
+        "secret-in-base-64-told",
+        "no value of a secret is told, also where it stands encoded",
+        "bodywork/model/redaction.py",
+        "_made_of",
+        "yield from _in_base64(_bytes_of(part))",
+        "pass",
+        caught_by(REDACTION, "test_no_value_is_left_in_base_64"),
+    ),
+    Mutant(
+        "secret-in-an-error-told",
+        "no error holds a value of a secret",
+        "bodywork/model/redaction.py",
+        "hidden_in_errors",
+        "except BodyworkError as error:",
+        "except GeneratorExit as error:",
+        caught_by(REDACTION, "test_an_error_of_a_block_loses_what_is_known_when_it_comes"),
+    ),
+    Mutant(
+        "secret-of-an-installer-told",
+        "what installers print holds no value of a secret",
+        "bodywork/stage/tool_output.py",
+        "ToolOutput._pass_on",
+        "hide_bytes(line, self._values)",
+        "line",
+        caught_by(
+            "tests/bodywork/stage/test_secrets.py", "test_an_installer_that_fails_tells_none"
+        ),
+    ),
+    Mutant(
+        "part-of-a-cut-secret-told",
+        "the end of a log on record holds no part of a secret",
+        "bodywork/local/logs.py",
+        "read_tail",
+        "if not is_cut:",
+        "if True:",
+        caught_by(TAILS, "test_a_value_that_a_long_line_is_cut_in"),
+    ),
+    Mutant(
+        "changed-secret-told",
+        "the end of a log on record holds no value that a secret had before",
+        "bodywork/local/jobs.py",
+        "tail",
+        "unchanged else CHANGED",
+        "unchanged else lines",
+        caught_by(TAILS, "test_a_secret_that_is_changed_while_the_stage_runs[update]"),
+    ),
+    Mutant(
+        "part-of-a-message-told",
+        "the end of a container's log on record holds no part of an address",
+        "bodywork/cluster/verdicts.py",
+        "tail_of",
+        "message.splitlines()[is_cut:]",
+        "message.splitlines()",
+        caught_by("tests/bodywork/cluster/test_tails.py", "test_a_line_that_was_cut"),
     ),
 )

@@ -74,4 +74,16 @@ MUTANTS = (
             "test_a_run_that_goes_on_and_the_one_that_it_continues_are_not_forgotten",
         ),
     ),
+    Mutant(
+        "own-run-forgotten-where-the-clock-is-behind",
+        "the run that a controller has just ended stays on record",
+        "bodywork/workflow/execute.py",
+        "Controller.prune",
+        "needed = set(self._carried)",
+        "needed: set[str] = set()",
+        caught_by(
+            "tests/bodywork/workflow/test_runs.py",
+            "test_the_end_of_a_run_does_not_forget_it_where_the_clock_is_behind",
+        ),
+    ),
 )
