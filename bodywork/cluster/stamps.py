@@ -98,4 +98,6 @@ def _moment(match: re.Match[bytes]) -> datetime | None:
 
 
 def _text(raw: bytes) -> str:
-    return raw[:LINE_BYTES].decode("utf-8", "replace").rstrip("\r")
+    """Return what a terminal shows of a line in the end, of progress bars their last state."""
+    shown = raw.rstrip(b"\r").rpartition(b"\r")[2]
+    return shown[:LINE_BYTES].decode("utf-8", "replace")

@@ -11,6 +11,7 @@ import socket
 import traceback
 
 from bodywork.local.supervisor import files
+from bodywork.local.supervisor.log import Log
 from bodywork.local.supervisor.supervise import Supervisor, claim_folder
 
 STARTED, KNOWN, FAILED = b"+", b"=", b"!"
@@ -34,8 +35,10 @@ def _detach(folder: str, channel: socket.socket) -> None:
     try:
         _supervise(folder, channel)
     except BaseException:
-        with contextlib.suppress(OSError), open(os.path.join(folder, files.LOG), "a") as log:
-            traceback.print_exc(file=log)
+        with contextlib.suppress(OSError):
+            log = Log(os.path.join(folder, files.LOG))
+            for line in traceback.format_exc().splitlines():
+                log.say(line)
     finally:
         os._exit(0)  # never back into the spawner's loop
 

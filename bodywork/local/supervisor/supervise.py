@@ -120,7 +120,9 @@ class Supervisor:
             if killing is not None and now >= killing:
                 child.kill_group(pid, signal.SIGKILL)
                 killing = None
-            ends = [end for end in (None if told else deadline, killing) if end is not None]
+            self.log.show_state()
+            due = (None if told else deadline, killing, self.log.state_due())
+            ends = [end for end in due if end is not None]
             for key, _ in self.selector.select(max(0.0, min(ends) - now) if ends else None):
                 self._handle(key.data, key.fd, reading)
             found, status = os.waitpid(pid, os.WNOHANG)

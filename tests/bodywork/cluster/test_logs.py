@@ -148,6 +148,12 @@ def test_the_time_of_a_line_is_that_of_its_stamp() -> None:
     assert kubelet.read(0)[0].at == NOON + timedelta(seconds=1.5)
 
 
+def test_a_progress_bar_is_told_by_its_last_state() -> None:
+    kubelet = Kubelet()
+    kubelet.write(1, "".join(f"\r{step}/9999" for step in range(10_000)) + "\r")
+    assert [line.text for line in kubelet.read(0)] == ["9999/9999"]
+
+
 def test_what_has_no_stamp_is_told_and_moves_nothing() -> None:
     kubelet = Kubelet()
     kubelet.write(1, "one")

@@ -306,6 +306,22 @@ def test_a_log_is_followed_until_the_end(machine: Machine, gate: Path) -> None:
     assert [line.text for line in following] == ["after"]
 
 
+def test_the_state_of_a_progress_bar_is_seen_while_its_stage_waits(
+    machine: Machine, gate: Path
+) -> None:
+    bar = "import sys\nfor step in '12':\n    sys.stderr.write(f'\\r{step}/2')\n    sys.stderr.flush()\n"
+    machine.publish({"job/main.py": bar + GATE + "print()\nprint('after')\n"})
+    attempt = machine.start(batch())
+    following = machine.engine.read_log(attempt, follow=True)
+    while next(following).text != "2/2":
+        pass
+    assert machine.log(attempt) == ["2/2"]
+    with gate.open("w"):
+        pass
+    assert [line.text for line in following] == ["2/2", "after"]
+    assert machine.log(attempt) == ["2/2", "after"]
+
+
 def test_stages_get_their_identity_and_not_the_key_to_the_repository(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
