@@ -15,10 +15,11 @@ from bodywork.cli.wiring import Place, open_source
 from bodywork.model.names import StageName
 from bodywork.model.run import short_commit
 from bodywork.model.stage import Service
+from bodywork.model.tree import Tree
 from bodywork.model.workflow import Workflow
 from bodywork.workflow import lifecycle
 from bodywork.workflow.claims import RunsOver, check_owners
-from bodywork.workflow.plan import Earlier, plan_stages
+from bodywork.workflow.plan import Code, Earlier, plan_stages
 from bodywork.workflow.progress import Progress, Request, StageProgress
 from bodywork.workflow.rollback import to_restore
 
@@ -187,7 +188,7 @@ def _anew(
     place: Place, order: Order, request: Request, earlier: Progress | None
 ) -> tuple[list[Intent], str]:
     """Plan as a new record would: from the code that it would use."""
-    workflow, commit = _read(place, order, request)
+    workflow, code = _read(place, order, request)
     before = None
     if earlier and earlier.workflow:
         engine = place.engine()
@@ -197,22 +198,23 @@ def _anew(
             if isinstance(stage.kind, Service)
         }
         before = Earlier(earlier, live)
-    plan = plan_stages(workflow, before, request.from_stage)
+    plan = plan_stages(workflow, before, request.from_stage, code)
     check_owners(place.engine(), workflow, plan, request.deployer, RunsOver(place.store))
     intents = [
         Intent(step, name, plan[name].action, plan[name].why)
         for step, name in _placed(workflow)
         if step
     ]
-    return intents, commit
+    return intents, code.commit
 
 
-def _read(place: Place, order: Order, request: Request) -> tuple[Workflow, str]:
+def _read(place: Place, order: Order, request: Request) -> tuple[Workflow, Code]:
     source = open_source(order.git_repo_url)
     with source.checkout(
         request.repository, request.reference, request.commit, say=lambda _: None
     ) as checkout:
-        return place.read_project(checkout), checkout.commit
+        workflow = place.read_project(checkout)
+        return workflow, Code(checkout.commit, Tree(checkout.entries).outline())
 
 
 def _placed(workflow: Workflow) -> Iterator[tuple[int, StageName]]:

@@ -41,7 +41,7 @@ def validate(path: Path, form: str) -> None:
 
     problems = list(check_project(path))
     errors = sum(not problem.warning for problem in problems)
-    if not errors and (too_large := wiring.problem_with_size(load_workflow(path, {}))):
+    if not errors and (too_large := wiring.problem_with_size(load_workflow(path))):
         problems.append(too_large)
         errors = 1
     click.echo(_as_json(problems) if form == "json" else _as_text(path, problems, errors))

@@ -200,7 +200,7 @@ def read_project(checkout: "Checkout") -> "Workflow":
     """Read a checkout's configuration. Raises `ConfigError`."""
     from bodywork.config import load_workflow
 
-    workflow = load_workflow(checkout.folder, checkout.trees)
+    workflow = load_workflow(checkout.folder, checkout.entries)
     if problem := problem_with_size(workflow):
         raise ConfigError([problem])
     return workflow

@@ -100,14 +100,20 @@ def _irregular(told: str, mode: int) -> Fault:
 
 def _hint_for_missing(place: Path) -> str:
     """Suggest the file that was probably meant."""
+    near = find_near(place.name, place.parent)
+    return f"did you mean {shorten(near)}?" if near else ""
+
+
+def find_near(name: str, folder: Path) -> str:
+    """Return the name in a folder that was probably meant, "" where none is near."""
     try:
-        there = sorted(os.listdir(place.parent))
+        there = sorted(os.listdir(folder))
     except OSError:
         return ""
     import difflib  # only where something is wrong
 
-    close = difflib.get_close_matches(place.name, there[:1000], n=1)
-    return f"did you mean {shorten(close[0])}?" if close else ""
+    close = difflib.get_close_matches(name, there[:1000], n=1)
+    return close[0] if close else ""
 
 
 def _line(raw: bytes, offset: int) -> int:

@@ -5,7 +5,7 @@ import stat
 from collections.abc import Container
 from pathlib import Path
 
-from bodywork.config.files import Fault
+from bodywork.config.files import Fault, find_near
 from bodywork.config.hostile import shorten
 from bodywork.config.ini import MOST_PROBLEMS
 from bodywork.errors import Problem
@@ -33,6 +33,26 @@ def fault_of_folder(root: Path, name: str) -> str:
     if stat.S_ISLNK(mode):
         return "has a symbolic link in place of its folder"
     return "" if stat.S_ISDIR(mode) else "is a file, not a folder"
+
+
+def fault_of_path(root: Path, name: str) -> Fault | None:
+    """Say why `name`, relative to the repository, is nothing that a commit holds, or return None.
+
+    A link is not taken: what it leads to is what counts.
+    """
+    place = root
+    for part in [part for part in name.split("/") if part]:
+        above, place = place, place / part
+        try:
+            mode = os.lstat(place).st_mode
+        except (OSError, ValueError):
+            near = find_near(place.name, above)
+            hint = f"did you mean {shorten(near)}?" if near else "git ls-files lists what there is"
+            return Fault(shorten(name), "is not in the repository", hint)
+        if stat.S_ISLNK(mode):
+            hint = "name what it leads to"
+            return Fault(shorten(str(place.relative_to(root))), "is a symbolic link", hint)
+    return None
 
 
 def folders_of(root: Path) -> list[str]:

@@ -16,6 +16,7 @@ from bodywork.config.folders import (
 )
 from bodywork.config.hostile import shorten
 from bodywork.config.ini import Document, read_ini
+from bodywork.config.scopes import identify_stages
 from bodywork.config.sections import check_names, check_section, hint_for_comment, suggest
 from bodywork.config.stages import read_stage
 from bodywork.errors import ConfigError, Problem
@@ -28,27 +29,28 @@ from bodywork.model.names import (
     service_name,
 )
 from bodywork.model.stage import Stage
-from bodywork.model.workflow import Workflow
+from bodywork.model.tree import Entry
+from bodywork.model.workflow import PROJECT_FILE, Workflow
 
-FILE = "bodywork.ini"
+FILE = PROJECT_FILE
 SECTIONS = ("default", "workflow", "logging")
 _STEPS = "write steps as: first >> second-a, second-b >> third"
 
 
-def load_workflow(folder: Path, trees: Mapping[str, str] | None = None) -> Workflow:
+def load_workflow(folder: Path, entries: Mapping[str, Entry] | None = None) -> Workflow:
     """Read and validate a project.
 
     Args:
         folder: its root.
-        trees: Git's tree id of each top-level folder, for `Stage.tree`.
+        entries: what stands at each path of the commit, for `Stage.tree` and `Stage.shared_id`.
 
     Raises:
         ConfigError: with every problem of every file.
     """
-    workflow, problems = _read(folder, trees or {})
+    workflow, problems = _read(folder)
     if workflow is None:
         raise ConfigError(problems)
-    return workflow
+    return identify_stages(workflow, folder, entries or {})
 
 
 def load_stage(folder: Path, name: str) -> Stage:
@@ -86,10 +88,10 @@ def check_project(folder: Path) -> Sequence[Problem]:
 
     An empty sequence, or one of warnings only, means that `load_workflow` succeeds.
     """
-    return _read(folder, {})[1]
+    return _read(folder)[1]
 
 
-def _read(root: Path, trees: Mapping[str, str]) -> tuple[Workflow | None, Sequence[Problem]]:
+def _read(root: Path) -> tuple[Workflow | None, Sequence[Problem]]:
     if fault := fault_of_root(root):
         return None, [fault.problem(".")]
     text = read_text(root, FILE)
@@ -103,7 +105,7 @@ def _read(root: Path, trees: Mapping[str, str]) -> tuple[Workflow | None, Sequen
     steps, is_sound = _read_steps(document, flow)
     wanted = _wanted(document, steps, flow.get("RUN_ON_FAILURE", ""))
     _check_names(document, project.get("PROJECT_NAME", ""), wanted)
-    stages, problems = _read_stages(root, document, wanted, trees)
+    stages, problems = _read_stages(root, document, wanted)
     unused = unused_folders(root, wanted) if wanted and is_sound else []
     problems = sorted([*document.problems, *problems, *unused], key=_place)
     if any(not problem.warning for problem in problems):
@@ -145,7 +147,7 @@ def _wanted(document: Document, steps: Sequence[Sequence[str]], failure: str) ->
 
 
 def _read_stages(
-    root: Path, document: Document, wanted: Mapping[str, str], trees: Mapping[str, str]
+    root: Path, document: Document, wanted: Mapping[str, str]
 ) -> tuple[dict[StageName, Stage], list[Problem]]:
     """Read each stage's folder; only a stage without an error is returned."""
     stages: dict[StageName, Stage] = {}
@@ -158,7 +160,7 @@ def _read_stages(
             hint = suggest(name, folders) if near else ""
             document.complain("workflow", key, f"stage {shorten(name)} {fault}", hint)
             continue
-        stage, found = read_stage(root, name, trees.get(name, ""))
+        stage, found = read_stage(root, name)
         problems += found
         if stage:
             stages[stage.name] = stage

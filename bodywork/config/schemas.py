@@ -132,6 +132,27 @@ class Words(Text):
             raise ValidationError(f"cannot be split into words: {error}") from None
 
 
+class Paths(Text):
+    """Paths, with commas between them."""
+
+    def _read(self, text: str) -> Any:
+        paths = [path.strip() for path in text.split(",")]
+        for path in paths:
+            if fault := _problem_with_path(path):
+                raise ValidationError(fault)
+        return tuple(paths)
+
+
+def _problem_with_path(path: str) -> str:
+    if not path:
+        return "has a comma with no path beside it"
+    if path.startswith("/") or "\\" in path or not path.isprintable():
+        return f"{shorten(path)} is no path within the repository, such as lib/common"
+    if ".git" in path.casefold().split("/"):
+        return f"{shorten(path)} is no part of a commit"
+    return ""
+
+
 PROJECT = Schema.from_dict(
     {"PROJECT_NAME": Name(required=True), "DOCKER_IMAGE": Image(hint=IMAGE_HINT)}
 )(unknown=RAISE)
@@ -150,6 +171,7 @@ STAGE = Schema.from_dict(
         "STAGE_TYPE": Choice("batch", "service", required=True),
         "EXECUTABLE_SCRIPT": Text(required=True),
         "ARGS": Words(),
+        "SHARED": Paths(hint="write the paths as from bodywork.ini, such as: src, lib/common"),
         "CPU_REQUEST": Amount(1024),
         "MEMORY_REQUEST_MB": Whole(1, 16 << 20, hint="write the number of MiB alone, such as 100"),
     }

@@ -1,11 +1,13 @@
 """A stage's folder: its config.ini, script and requirements, as a validated `Stage`."""
 
+import posixpath
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from bodywork.config import schemas
 from bodywork.config.files import Fault, find_fault, read_text
+from bodywork.config.folders import fault_of_path
 from bodywork.config.hostile import shorten
 from bodywork.config.ini import Document, read_ini
 from bodywork.config.requirements import check_requirements
@@ -18,7 +20,7 @@ SECTIONS = ("default", "batch", "service", "secrets")
 _KINDS = {"batch": schemas.BATCH, "service": schemas.SERVICE}
 
 
-def read_stage(root: Path, name: str, tree: str = "") -> tuple[Stage | None, Sequence[Problem]]:
+def read_stage(root: Path, name: str) -> tuple[Stage | None, Sequence[Problem]]:
     """Read a stage's folder; there is no stage where there is an error."""
     file = f"{name}/config.ini"
     text = read_text(root, file)
@@ -32,6 +34,7 @@ def read_stage(root: Path, name: str, tree: str = "") -> tuple[Stage | None, Seq
     script = common.get("EXECUTABLE_SCRIPT", "")
     if script:
         _check_script(root, name, script, document)
+    shared = _read_shared(root, common, document)
     problems = [*document.problems, *check_requirements(root, name)]
     if kind is None or any(not problem.warning for problem in problems):
         return None, problems
@@ -43,7 +46,7 @@ def read_stage(root: Path, name: str, tree: str = "") -> tuple[Stage | None, Seq
         cpu_request=common.get("CPU_REQUEST"),
         memory_request_mb=common.get("MEMORY_REQUEST_MB"),
         secrets=secrets,
-        tree=tree,
+        shared=shared,
     )
     return stage, problems
 
@@ -98,6 +101,24 @@ def _read_secrets(document: Document) -> tuple[SecretVariable, ...]:
             document.complain("secrets", variable, f"the name of the secret {fault}", hint)
         found.append(SecretVariable(variable, entry.value))
     return tuple(found)
+
+
+def _read_shared(
+    root: Path, common: Mapping[str, Any], document: Document
+) -> tuple[str, ...] | None:
+    """Return what SHARED names, sorted; None where it is not there."""
+    if "SHARED" not in common:
+        return None
+    found = set()
+    for path in common["SHARED"]:
+        normal = posixpath.normpath(path)
+        if normal.split("/")[0] == "..":
+            hint = "give paths within the repository, as from bodywork.ini"
+            document.complain("default", "SHARED", f"{shorten(path)} leads out of it", hint)
+        elif fault := fault_of_path(root, "" if normal == "." else normal):
+            document.complain("default", "SHARED", fault.sentence(), fault.hint)
+        found.add("" if normal == "." else normal)
+    return tuple(sorted(found))
 
 
 def _check_script(root: Path, name: str, script: str, document: Document) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from bodywork.errors import SourceError
 from bodywork.git import reference as references
 from bodywork.git.command import Ended, Git, GitTimeout, build_environment
+from bodywork.git.entries import read_entries
 from bodywork.git.folder import inspect_folder, list_references
 from bodywork.git.missing import explain_reference, explain_repository
 from bodywork.git.repository import parse_repository
@@ -28,6 +29,7 @@ from bodywork.git.transport import Transport, build_transport
 from bodywork.model.pods import SSH_KEY_VARIABLE
 from bodywork.model.redaction import hidden_in_errors, hide
 from bodywork.model.run import Checkout
+from bodywork.model.tree import Entry
 
 _WORK_TREE = "bodywork_project"
 _GIT_FOLDER = "git"
@@ -37,7 +39,6 @@ _NO_MATCH = 2  # `git ls-remote --exit-code`: the server answered, and has none 
 _AS_COMMITTED = "core.autocrlf=false"
 _SHA256_DIGITS = 64
 _MOST_REFERENCES = 10_000
-_HEADER_WORDS = 3  # `git cat-file --batch`: id, type, size; "NAME missing" has two
 
 
 class GitSource:
@@ -130,10 +131,12 @@ class _Fetch:
         return self._finish()
 
     def _finish(self) -> Checkout:
-        commit, trees = self._read_head()
+        commit = self._read_head()
+        entries = read_entries(self.git, _GIT)
         if self.wanted.commit not in {"", commit}:
             raise translate_no_commit(self.wanted)
         folder = self.git.folder / _WORK_TREE
+        self._check_entries(entries, folder)
         remove_tree(self.git.folder / _GIT_FOLDER)
         for secret in (folder / ".git", *self.transport.files):
             secret.unlink(missing_ok=True)
@@ -145,7 +148,7 @@ class _Fetch:
             self.wanted.reference,
             commit,
             folder,
-            trees,
+            entries,
             local=repository.kind == "file",
             fixed=self.fixed,
             note=tree.note(commit, self.wanted.reference) if tree else "",
@@ -220,19 +223,21 @@ class _Fetch:
         where = (*remote, _GIT, f"--work-tree={_WORK_TREE}")
         self._must_run(*where, "checkout", "--quiet", "--detach", commit, "--")
 
-    def _read_head(self) -> tuple[str, dict[str, str]]:
-        """Return the commit's id and its folders' tree ids; one git for both."""
-        wanted = b"HEAD^{commit}\nHEAD^{tree}\n"
-        raw = self.git.read(_GIT, "cat-file", "--batch", given=wanted)
-        header, _, rest = raw.partition(b"\n")
-        if len(header.split(b" ")) != _HEADER_WORDS:
+    def _read_head(self) -> str:
+        """Return the commit's id."""
+        found = self.git.read(_GIT, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+        if not found:
             if self.wanted.reference == "HEAD" and not self.wanted.commit:
                 raise explain_reference(self.wanted, self._list_references())
             raise translate_no_commit(self.wanted)
-        identifier, _, size = header.split(b" ")
-        tree_header, _, tree = rest[int(size) + 1 :].partition(b"\n")
-        tree = tree[: int(tree_header.split(b" ")[2])]
-        return identifier.decode(), _parse_tree(tree, len(identifier) // 2)
+        return found.decode().strip()
+
+    def _check_entries(self, entries: Mapping[str, Entry], folder: Path) -> None:
+        """Raise `SourceError` where git could not list what it has checked out."""
+        if not entries and os.listdir(folder) not in ([], [".git"]):
+            raise SourceError(
+                f"git could not list the files of {self.wanted.repository.text}", temporary=True
+            )
 
     def _options(self) -> tuple[str, ...]:
         return (*self.transport.options, *(("--progress",) if self.progress else ()))
@@ -287,15 +292,3 @@ class _Fetch:
             return None
         rows = (line.partition("\t") for line in lines)
         return None if ended.code else [name for _, tab, name in rows if tab]
-
-
-def _parse_tree(raw: bytes, width: int) -> dict[str, str]:
-    """Return folder → tree id; the raw form is `mode SP name NUL id`, ids of `width` bytes."""
-    trees, start = {}, 0
-    while start < len(raw):
-        end = raw.index(b"\0", start)
-        mode, _, name = raw[start:end].partition(b" ")
-        start = end + 1 + width
-        if mode == b"40000":
-            trees[os.fsdecode(name)] = raw[end + 1 : start].hex()
-    return trees

@@ -1,5 +1,6 @@
 """What happens to a stage in a run: the identity of an attempt, and what is seen of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -7,6 +8,7 @@ from pathlib import Path
 
 from bodywork.model.names import Namespace, ProjectName, RunName, StageName
 from bodywork.model.redaction import redact
+from bodywork.model.tree import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +66,9 @@ class Checkout:
     Attributes:
         repository: as the user gave it, passwords redacted.
         reference: the branch, tag or commit that was asked for.
-        commit: the full id that it stood for, 40 hex digits.
+        commit: the full id that it stood for, 40 or 64 hex digits.
         folder: the work tree.
-        trees: Git's tree id of each top-level folder.
+        entries: what stands at each path of the commit; empty where only the files are known.
         local: whether the repository is a folder of this machine, which others cannot reach.
         fixed: whether the reference is known to be a tag or a commit, which does not move on.
         note: what the user should know of the repository beside the commit, such as changes that
@@ -77,7 +79,7 @@ class Checkout:
     reference: str
     commit: str
     folder: Path
-    trees: dict[str, str]
+    entries: Mapping[str, Entry]
     local: bool = False
     fixed: bool = False
     note: str = ""

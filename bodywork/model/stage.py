@@ -57,7 +57,10 @@ class Stage:
         args: arguments of the script; no shell ever reads them.
         cpu_request: cores; None leaves it to the engine.
         memory_request_mb: mebibytes; None leaves it to the engine.
-        tree: Git's id of the folder's tree at the run's commit, 40 hex digits ("" if unknown).
+        tree: Git's id of the folder's tree at the run's commit, 40 or 64 hex digits; "" if unknown.
+        shared: what SHARED names, by paths from the repository's root; None where there is none.
+        shared_id: stands for all that it can read of the repository outside of its folder
+            (`bodywork.model.tree`); "" if unknown.
     """
 
     name: StageName
@@ -68,6 +71,8 @@ class Stage:
     memory_request_mb: int | None = None
     secrets: tuple[SecretVariable, ...] = ()
     tree: str = ""
+    shared: tuple[str, ...] | None = None
+    shared_id: str = ""
 
     @property
     def type(self) -> StageType:

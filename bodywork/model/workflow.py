@@ -6,7 +6,9 @@ from typing import Literal, TypeAlias
 
 from bodywork.model.names import ProjectName, StageName
 from bodywork.model.stage import Stage
+from bodywork.model.tree import Scope
 
+PROJECT_FILE = "bodywork.ini"
 RollbackScope: TypeAlias = Literal["run", "stage"]
 LogLevel: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
@@ -32,3 +34,12 @@ class Workflow:
     log_level: LogLevel = "INFO"
     rollback_scope: RollbackScope = "run"
     run_on_failure: StageName | None = None
+
+    def scope_of(self, name: StageName) -> Scope:
+        """Return what a stage can read of the repository.
+
+        bodywork.ini counts by what it says of a stage (its image, its project, what runs before
+        it), and not by its text.
+        """
+        others = frozenset(other for other in self.stages if other != name)
+        return Scope(name, others, self.stages[name].shared, (PROJECT_FILE,))

@@ -4,9 +4,9 @@ A record has facts, which a controller decides by (states, names, identities, ti
 words, which only explain: lines of logs, hints, reasons. Facts are never left out; how much they
 can be is known from the workflow (`problem_with_size`). Words have a budget of bytes, in which a
 character may take twelve. Each is stored once, however many stages say it. Where they are too many,
-lines of logs go first, then hints, then all that is known of attempts that others followed, then
-the ends of reasons; the largest of the oldest first. What the run is blamed on keeps its words
-longest. So each record can be saved, in any state, and so can its end and its cancel.
+lines of logs go first, then paths, then hints, then all that is known of attempts that others
+followed, then the ends of reasons; the largest of the oldest first. What the run is blamed on keeps
+its words longest. So each record can be saved, in any state, and so can its end and its cancel.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeAlias
 
 from statemachine.packing import size_of
 
-Kind: TypeAlias = Literal["tail", "details", "hint", "reason", "remark", "modules"]
+Kind: TypeAlias = Literal["tail", "details", "hint", "reason", "remark", "modules", "outline"]
 """What a word is: a remark is a reason that may go entirely; tail and details are lines."""
 
 EARLIER, LAST, BLAMED = 0, 1, 2
@@ -94,7 +94,7 @@ class Words:
     def cut(self, budget: int, *, to_the_bone: bool = False) -> bool:
         """Leave out as little as the budget asks for; return whether the words are within it.
 
-        Only with `to_the_bone` more than tails, modules and hints is left out.
+        Only with `to_the_bone` more than tails, paths and hints is left out.
         """
         excess = self.size() - budget
         for kind, rank, least in _IN_TURN if to_the_bone else _IN_TURN[:_GENTLE]:
@@ -157,6 +157,7 @@ def _shorter(word: Word, least: int) -> Any:
 _IN_TURN: tuple[tuple[Kind, int, int], ...] = (
     ("tail", LAST, 0),
     ("modules", LAST, 0),
+    ("outline", LAST, 0),
     ("hint", LAST, 0),
     ("reason", LAST, REASON_BYTES),
     ("remark", LAST, REASON_BYTES),
@@ -169,4 +170,4 @@ _IN_TURN: tuple[tuple[Kind, int, int], ...] = (
     ("remark", LAST, 0),
 )
 """Of which kind words go, up to which rank, and how many bytes of each are left."""
-_GENTLE = 3
+_GENTLE = 4

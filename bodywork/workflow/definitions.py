@@ -24,6 +24,10 @@ def render_stage(stage: Stage) -> dict[str, Any]:
         raw["secrets"] = {secret.variable: secret.secret for secret in stage.secrets}
     if stage.tree:
         raw["tree"] = stage.tree
+    if stage.shared is not None:
+        raw["shared"] = list(stage.shared)
+    if stage.shared_id:
+        raw["shared_id"] = stage.shared_id
     return raw
 
 
@@ -43,4 +47,6 @@ def parse_stage(name: StageName, raw: Mapping[str, Any]) -> Stage:
         memory_request_mb=raw.get("memory_request_mb"),
         secrets=tuple(SecretVariable(*pair) for pair in raw.get("secrets", {}).items()),
         tree=raw.get("tree", ""),
+        shared=tuple(raw["shared"]) if "shared" in raw else None,
+        shared_id=raw.get("shared_id", ""),
     )

@@ -87,6 +87,9 @@ class _Packer:
         if progress.modules:
             pairs = tuple(sorted(progress.modules.items()))
             data["modules"] = self.words.place(pairs, "modules")
+        if progress.outline:
+            pairs = tuple(sorted(progress.outline.items()))
+            data["outline"] = self.words.place(pairs, "outline")
         return data
 
     def _workflow(self, workflow: Workflow) -> dict[str, Any]:

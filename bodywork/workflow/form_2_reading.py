@@ -57,6 +57,7 @@ class _Unpacker:
             cancelled_by=raw.get("cancelled_by", ""),
             fixed=raw.get("fixed", False),
             modules=dict(self._lines(raw.get("modules"))),
+            outline=dict(self._lines(raw.get("outline"))),
             shortened=raw.get("shortened", False),
         )
 

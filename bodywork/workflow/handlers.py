@@ -11,11 +11,12 @@ from functools import partial
 
 from bodywork.errors import BodyworkError, UsageError
 from bodywork.model.run import short_commit
+from bodywork.model.tree import Tree
 from bodywork.workflow import attempts, blame, claims, lifecycle, rollback
 from bodywork.workflow.context import LOG, Context
 from bodywork.workflow.events import attempt_events, restored_events
 from bodywork.workflow.missing_modules import find_modules
-from bodywork.workflow.plan import Earlier, plan_stages
+from bodywork.workflow.plan import Code, Earlier, plan_stages
 from bodywork.workflow.progress import Progress, Request, Verdict
 from bodywork.workflow.record import parse_progress, render_progress
 from bodywork.workflow.refusals import REFUSALS, attempt_call
@@ -54,16 +55,17 @@ def on_created(context: Context, checkpoint: Checkpoint, progress: Progress) -> 
             workflow = context.load_project(checkout)
             context.report.project_known(workflow)
             earlier = context.earlier(request, workflow)
-            stages = plan_stages(workflow, earlier, request.from_stage)
+            code = Code(checkout.commit, Tree(checkout.entries).outline())
+            stages = plan_stages(workflow, earlier, request.from_stage, code)
             is_over = claims.RunsOver(context.records, checkpoint)
             claims.check_owners(context.engine, workflow, stages, request.deployer, is_over)
             modules = find_modules(checkout.folder, workflow.stages)
-            commit, fixed = checkout.commit, checkout.fixed or _was_fixed(request, earlier)
+            fixed = checkout.fixed or _was_fixed(request, earlier)
             context.checkouts.keep(progress.run, checkout, opened.pop_all())
     except (UsageError, *REFUSALS) as error:
         return _refuse(context, progress, error)
-    known = replace(progress, commit=commit, workflow=workflow, stages=stages)
-    known = replace(known, fixed=fixed, modules=modules)
+    known = replace(progress, commit=code.commit, workflow=workflow, stages=stages)
+    known = replace(known, fixed=fixed, modules=modules, outline=code.outline)
     return Advance("clone", render_progress(known))
 
 

@@ -42,6 +42,7 @@ def largest_progress(workflow: Workflow) -> Progress:
         _long("somebody", LABEL_LENGTH),
         fixed=True,
         modules={_LINE: _LINE},
+        outline={_LINE: _LINE},
         shortened=True,
     )
 

@@ -183,6 +183,7 @@ class Progress:
     Attributes:
         fixed: the request's reference is known to be a tag or a commit, which does not move on.
         modules: Python modules of the repository → their paths, for hints.
+        outline: paths of the repository with short ids, to say which changed (`Tree.outline`).
         shortened: something was left out, so that the record fits (`workflow.bounds`).
     """
 
@@ -195,6 +196,7 @@ class Progress:
     cancelled_by: str = ""
     fixed: bool = False
     modules: Mapping[str, str] = field(default_factory=dict)
+    outline: Mapping[str, str] = field(default_factory=dict)
     shortened: bool = False
 
     @property

@@ -11,7 +11,9 @@ from bodywork.config import check_project, load_workflow
 from bodywork.config.dag import parse_dag
 from bodywork.config.ini import read_ini
 from bodywork.errors import ConfigError
+from bodywork.model.names import StageName
 from bodywork.model.stage import Batch, SecretVariable, Service
+from bodywork.model.tree import Entry
 from tests.bodywork.config.projects import GOOD, changed, shown, write
 
 ODDITIES = [
@@ -34,7 +36,7 @@ ODDITIES = [
 
 
 def test_the_good_project_is_read_whole(tmp_path: Path) -> None:
-    workflow = load_workflow(write(tmp_path, GOOD), {"prepare": "t1"})
+    workflow = load_workflow(write(tmp_path, GOOD), {"prepare": Entry("folder", "t1")})
     assert (workflow.project, workflow.image) == ("shop", "bodyworkml/bodywork-core:latest")
     assert workflow.steps == (("prepare",), ("train-a", "train-b"), ("serve",))
     assert (workflow.log_level, workflow.rollback_scope) == ("INFO", "run")
@@ -127,3 +129,22 @@ def test_a_dag_survives_its_spelling(steps: list[list[str]]) -> None:
 def test_any_text_is_read_without_an_exception(text: str) -> None:
     document = read_ini("any.ini", text)
     assert all(problem.line >= 1 for problem in document.problems)
+
+
+@pytest.mark.parametrize(
+    ("text", "shared"),
+    [
+        ("serve", ("serve",)),
+        ('"serve, prepare/main.py"', ("prepare/main.py", "serve")),
+        ("./serve/, serve//", ("serve",)),
+        ("serve/../prepare", ("prepare",)),
+        (".", ("",)),
+    ],
+)
+def test_shared_paths_are_kept_in_one_form(
+    tmp_path: Path, text: str, shared: tuple[str, ...]
+) -> None:
+    config = GOOD["train-a/config.ini"].replace("MB=100", f"MB=100\nSHARED={text}")
+    workflow = load_workflow(write(tmp_path, {**GOOD, "train-a/config.ini": config}))
+    assert workflow.stages[StageName("train-a")].shared == shared
+    assert workflow.stages[StageName("train-b")].shared is None

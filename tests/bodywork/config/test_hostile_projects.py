@@ -119,3 +119,16 @@ def test_thousands_of_mistakes_are_cut_short(project: Path) -> None:
     found = messages(project)
     assert len(found) == 3 * 51
     assert sum("has more problems than are listed" in each for each in found) == 3
+
+
+def test_a_shared_path_is_no_link(tmp_path: Path) -> None:
+    config = GOOD["train-a/config.ini"].replace("MB=100", "MB=100\nSHARED=code/lib")
+    write(tmp_path, {**GOOD, "train-a/config.ini": config})
+    (tmp_path / "code").symlink_to("/usr")
+    [problem] = check_project(tmp_path)
+    assert (problem.file, problem.section, problem.key) == (
+        "train-a/config.ini",
+        "default",
+        "SHARED",
+    )
+    assert (problem.message, problem.hint) == ("code is a symbolic link", "name what it leads to")

@@ -114,13 +114,11 @@ def test_a_repository_of_sha256_ids_is_fine(take: Take, tmp_path: Path) -> None:
     assert take(folder, first).files == {"train/main.py": "print(1)\n"}
 
 
-def test_trees_are_the_top_level_folders_and_git_s_ids_of_them(
-    take: Take, projects: Projects
-) -> None:
-    trees = take(projects.public).checkout.trees
-    assert set(trees) == {"serve", "train"}
-    assert trees["train"] == git(projects.public, "rev-parse", "main:train")
-    assert trees["serve"] == git(projects.public, "rev-parse", "main:serve")
+def test_entries_are_all_paths_and_git_s_ids_of_them(take: Take, projects: Projects) -> None:
+    entries = take(projects.public).checkout.entries
+    assert {path for path, entry in entries.items() if entry.kind == "folder"} == {"serve", "train"}
+    for path, entry in entries.items():
+        assert entry.id == git(projects.public, "rev-parse", f"main:{path}")
 
 
 def test_an_unusual_folder_name_keeps_its_tree(take: Take, tmp_path: Path) -> None:
@@ -130,7 +128,9 @@ def test_an_unusual_folder_name_keeps_its_tree(take: Take, tmp_path: Path) -> No
         (tmp_path / "p" / name).mkdir()
         (tmp_path / "p" / name / "x").write_text(name)
     commit(tmp_path / "p", "odd")
-    assert set(take(tmp_path / "p").checkout.trees) == {"mit Zwischenraum", "größe", "a\tb"}
+    entries = take(tmp_path / "p").checkout.entries
+    folders = {path for path, entry in entries.items() if entry.kind == "folder"}
+    assert folders == {"mit Zwischenraum", "größe", "a\tb"}
 
 
 @pytest.mark.parametrize("name", ["with space", "100%25", "quote'\"", "käse", "a:b"])

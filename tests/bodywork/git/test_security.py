@@ -144,7 +144,7 @@ def test_submodules_are_not_fetched(
     for wanted in ("", latest):
         taken = take(tmp_path / "p", "main", wanted)
         assert not any(name.startswith("sub/") for name in taken.files)
-        assert "sub" not in taken.checkout.trees
+        assert taken.checkout.entries["sub"].kind == "submodule"
 
 
 def test_links_are_checked_out_as_links_and_removed_as_links(
@@ -156,7 +156,7 @@ def test_links_are_checked_out_as_links_and_removed_as_links(
     (tmp_path / "p" / "link").symlink_to(tmp_path / "precious")
     commit(tmp_path / "p", "a link")
     taken = take(tmp_path / "p")
-    assert "link" not in taken.checkout.trees
+    assert taken.checkout.entries["link"].kind == "link"
     assert (tmp_path / "precious" / "file").read_text() == "keep"
     assert list(temporary.iterdir()) == []
 

@@ -7,14 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bodywork.errors import UsageError
-from bodywork.model.names import RunName, StageName
+from bodywork.model.names import ProjectName, RunName, StageName
 from bodywork.model.run import ServiceVersion
 from bodywork.model.workflow import Workflow
-from bodywork.workflow.plan import Earlier, plan_stages
+from bodywork.workflow.plan import Code, Earlier, plan_stages
 from bodywork.workflow.progress import Attempt, Progress, Request
 from tests.bodywork.workflow.harness import NAMESPACE, PIPELINE, batch, service, workflow
 
 OLD = RunName("old-run")
+PIPELINE_AFTER = ((batch("a"), batch("b")), (service("serve"),))
 
 
 def earlier(project: Workflow, *, succeeded: str, live: str = OLD) -> Earlier:
@@ -76,6 +77,71 @@ def test_a_service_is_reused_only_while_its_version_is_the_live_one() -> None:
         assert plan_stages(PIPELINE, before)[StageName("serve")].why == (
             "its version is not the live one"
         )
+
+
+def with_ids(*, shared_id: str, project: Workflow = PIPELINE) -> Workflow:
+    stages = {name: replace(each, shared_id=shared_id) for name, each in project.stages.items()}
+    return replace(project, stages=stages)
+
+
+def before_with(project: Workflow, commit: str = "c0", **outline: str) -> Earlier:
+    found = earlier(project, succeeded="prepare a b serve")
+    return replace(found, progress=replace(found.progress, commit=commit, outline=outline))
+
+
+def test_changed_shared_files_run_a_stage_again_and_are_named() -> None:
+    before = before_with(with_ids(shared_id="1.a"), src="1", prepare="1", a="1")
+    now = with_ids(shared_id="1.b")
+    plan = plan_stages(now, before, "", Code("c1", {"src": "2", "prepare": "1", "a": "2"}))
+    assert {stage.action for stage in plan.values()} == {"run"}
+    why = "files that it shares changed, such as src"
+    assert plan[StageName("prepare")].why == why
+    assert plan_stages(now, before, "", Code("c1"))[StageName("prepare")].why == (
+        "files that it shares changed"
+    )
+
+
+def test_both_are_named_where_both_changed() -> None:
+    before = before_with(with_ids(shared_id="1.a"), src="1", prepare="1")
+    now = workflow((batch("prepare", tree="t1"),), *PIPELINE_AFTER)
+    plan = plan_stages(
+        with_ids(shared_id="1.b", project=now), before, "", Code("c1", {"src": "2", "prepare": "2"})
+    )
+    assert plan[StageName("prepare")].why == (
+        "its files changed, such as prepare; so did files that it shares, such as src"
+    )
+
+
+def test_another_project_s_results_are_not_reused() -> None:
+    before = earlier(PIPELINE, succeeded="prepare a b serve")
+    plan = plan_stages(replace(PIPELINE, project=ProjectName("other")), before)
+    assert plan[StageName("prepare")].why == "PROJECT_NAME changed"
+
+
+def test_a_record_of_an_earlier_version_is_reused_only_at_its_own_commit() -> None:
+    before, now = before_with(PIPELINE), with_ids(shared_id="1.a")
+    same = plan_stages(now, before, "", Code("c0"))
+    assert {stage.action for stage in same.values()} == {"reuse"}
+    for code in (Code("c1"), Code()):
+        plan = plan_stages(now, before, "", code)
+        assert plan[StageName("prepare")].why == (
+            "an earlier version of Bodywork recorded it, without the files that it shares"
+        )
+
+
+def test_what_an_earlier_version_reused_is_not_reused_again() -> None:
+    before = before_with(PIPELINE)
+    reused = replace(
+        before.progress.stages[StageName("prepare")], action="reuse", reused_from="first-run"
+    )
+    before = replace(before, progress=before.progress.with_stage(StageName("prepare"), reused))
+    plan = plan_stages(with_ids(shared_id="1.a"), before, "", Code("c0"))
+    assert {stage.action for stage in plan.values()} == {"run"}
+
+
+def test_ids_of_another_form_are_never_the_same() -> None:
+    before = before_with(with_ids(shared_id="0.a"))
+    assert actions(with_ids(shared_id="1.a"), before)["prepare"] == "run"
 
 
 def test_from_runs_that_stage_and_all_after_it_again() -> None:

@@ -1,0 +1,36 @@
+"""All paths of a commit with Git's ids of them: folders and names are read, no file's content."""
+
+import os
+from collections.abc import Mapping
+
+from bodywork.git.command import Git
+from bodywork.model.tree import Entry, Kind
+
+_KINDS: Mapping[bytes, Kind] = {
+    b"040000": "folder",
+    b"100644": "file",
+    b"100755": "program",
+    b"120000": "link",
+    b"160000": "submodule",
+}
+
+
+def read_entries(git: Git, *options: str) -> dict[str, Entry]:
+    """Return what stands at each path of a clone's HEAD, folders before what is in them.
+
+    `options` say which clone it is.
+    """
+    raw = git.read(*options, "ls-tree", "-r", "-t", "-z", "--full-tree", "HEAD")
+    return parse_entries(raw)
+
+
+def parse_entries(raw: bytes) -> dict[str, Entry]:
+    """Return the entries of `git ls-tree -r -t -z`: each `mode SP type SP id TAB path NUL`."""
+    entries = {}
+    for line in raw.split(b"\0"):
+        head, tab, path = line.partition(b"\t")
+        if tab:
+            mode, _, identifier = head.split(b" ")
+            kind = _KINDS.get(mode, "file")  # old repositories have files of mode 100664
+            entries[os.fsdecode(path)] = Entry(kind, identifier.decode())
+    return entries
