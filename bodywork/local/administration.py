@@ -10,6 +10,7 @@ from bodywork.local.claims import locked
 from bodywork.local.folders import Folders
 from bodywork.local.live import LIVE, read_live, version_of
 from bodywork.local.network import addresses
+from bodywork.local.refusals import translated
 from bodywork.local.supervisor.copying import remove_tree
 from bodywork.local.supervisor.files import make_folder
 from bodywork.model.names import Namespace, problem_with_label
@@ -23,6 +24,7 @@ class LocalAdministration:
     def __init__(self, root: Path) -> None:
         self._root = root
 
+    @translated
     def setup_namespace(self, namespace: Namespace, image: str = "") -> Sequence[str]:
         """Make the namespace's folders; return a line for each that was not there."""
         if image:
@@ -52,6 +54,7 @@ class LocalAdministration:
         """Return the error for a namespace that does not exist."""
         return missing_namespace(namespace, "on this machine", self.namespaces())
 
+    @translated
     def create_secret(self, namespace: Namespace, name: str, data: Mapping[str, str]) -> None:
         """Store a new secret."""
         _check_name("secret", name)
@@ -63,6 +66,7 @@ class LocalAdministration:
             )
         secrets.write_secret(folder, name, data)
 
+    @translated
     def update_secret(self, namespace: Namespace, name: str, data: Mapping[str, str]) -> None:
         """Set these keys of a secret and keep its others."""
         known = self._secret(namespace, name)

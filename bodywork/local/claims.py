@@ -101,7 +101,7 @@ def find_owner(service: Path, held: WrittenClaim | None) -> str:
 def write_claim(service: Path, claim: WrittenClaim) -> None:
     """Write the claim; only under the lock."""
     files.make_folder(str(service))
-    files.write_json(str(service / CLAIM), asdict(claim))
+    files.write_json(str(service / CLAIM), asdict(claim), durable=True)
 
 
 def require_claim(service: Path, attempt: StageRun, *, begun: bool) -> None:

@@ -78,11 +78,8 @@ class LocalEngine:
             if source.is_dir():
                 return
             try:
-                os.rename(checkout.folder, making)
-            except OSError:
-                copy_tree(str(checkout.folder), str(making))
-            remove_tree(str(making / ".git"))
-            try:
+                _move(checkout.folder, making)
+                remove_tree(str(making / ".git"))
                 making.rename(source)
             except OSError:
                 remove_tree(str(making))
@@ -209,3 +206,10 @@ class LocalEngine:
     def _attempts(self, run: RunName) -> list[Path]:
         folder = self._folders.run(run) / "attempts"
         return [each for each in folder.glob("*/*") if not each.name.startswith(".")]
+
+
+def _move(folder: Path, target: Path) -> None:
+    try:
+        os.rename(folder, target)
+    except OSError:  # another disk
+        copy_tree(str(folder), str(target))

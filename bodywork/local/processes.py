@@ -17,6 +17,7 @@ from typing import Any
 from bodywork.local.supervisor import files
 from bodywork.local.supervisor.child import kill_group
 from bodywork.local.supervisor.copying import remove_tree
+from bodywork.local.supervisor.last_status import keep_room
 
 STOP_SECONDS = 15.0
 LOCK_LOOK_SECONDS = 5.0
@@ -68,7 +69,9 @@ def lay_out(folder: Path, spec: dict[str, Any]) -> bool:
         making.mkdir(mode=0o700)
         os.mkfifo(making / files.WAKE, 0o600)
         os.mkfifo(making / files.CONTROL, 0o600)
-        files.write_json(str(making / files.SPEC), spec)
+        files.write_json(str(making / files.SPEC), spec, durable=True)
+        (making / files.LOG).touch(0o600)
+        keep_room(str(making))
     except OSError:
         remove_tree(str(making))
         raise
@@ -86,10 +89,19 @@ def look(folder: Path) -> Sight:
     if spec is None:
         return Sight(known=False, alive=False, spec={}, status={})
     alive = files.is_held(str(folder))
-    status = files.read_json(str(folder / files.STATUS)) or {}
+    status = _read_status(folder)
     if not alive and status.get("phase") != "ended":
         _end_orphans(status)
     return Sight(known=True, alive=alive, spec=spec, status=status)
+
+
+def _read_status(folder: Path) -> dict[str, Any]:
+    """Return what a supervisor has recorded; of one that a loss of power has cut short, nothing."""
+    try:
+        status = files.read_json(str(folder / files.STATUS))
+    except ValueError:
+        return {}
+    return status if isinstance(status, dict) else {}
 
 
 def was_claimed(folder: Path) -> bool:

@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 
 from bodywork.errors import EngineError
 from statemachine.errors import StoreFull
-from statemachine.stores.disk import NO_ROOM
+from statemachine.os_errors import NO_ROOM, ROOM_HINT, describe
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,8 +36,8 @@ def translated(method: Callable[P, T]) -> Callable[P, T]:
             if error.errno not in NO_ROOM:
                 raise
             raise StoreFull(
-                f"the local engine cannot write its files: {error.strerror}",
-                hint="make room on the disk, then go on",
+                f"the local engine cannot write its files: {describe(error)}",
+                hint=ROOM_HINT,
             ) from error
         except json.JSONDecodeError as error:
             raise EngineError(

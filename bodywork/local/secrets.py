@@ -16,7 +16,7 @@ def read_secret(folder: Path, name: str) -> Mapping[str, str] | None:
 def write_secret(folder: Path, name: str, data: Mapping[str, str]) -> None:
     """Replace a secret by this one."""
     make_folder(str(folder))
-    write_json(str(folder / f"{name}.json"), dict(data))
+    write_json(str(folder / f"{name}.json"), dict(data), durable=True)
 
 
 def names_of(folder: Path) -> list[str]:

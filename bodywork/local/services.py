@@ -33,6 +33,7 @@ from bodywork.local.network.addresses import Endpoint
 from bodywork.local.network.listeners import Listener, find_listeners
 from bodywork.local.spawn import Spawner
 from bodywork.local.supervisor import files
+from bodywork.local.supervisor.last_status import keep_room
 from bodywork.model.names import RunName
 from bodywork.model.repository import Deployer
 from bodywork.model.run import (
@@ -268,6 +269,7 @@ class Services:
         """Start an ended version anew, from the files it ran with."""
         spec = files.read_json(str(folder / files.SPEC))
         files.write_json(str(folder / files.SPEC), {**spec, "prepared": True, "keep": True})
+        keep_room(str(folder))
         (folder / files.CLAIM).unlink(missing_ok=True)
         self._spawner.supervise(folder)
 
@@ -285,7 +287,7 @@ class Services:
             "repository": spec.get("repository", ""),
         }
         if read_live(service) != live:
-            files.write_json(str(service / LIVE), live)
+            files.write_json(str(service / LIVE), live, durable=True)
 
     @contextmanager
     def _claimed(self, attempt: StageRun) -> Iterator[None]:

@@ -7,9 +7,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from statemachine.errors import StoreFull, StoreUnavailable
+from statemachine.os_errors import NO_ROOM, ROOM_HINT, describe
 
-NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-"""What a system says of a disk, a quota or a limit that is used up."""
 _NO_RIGHT = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG}
 
 
@@ -24,9 +23,9 @@ def translated(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        why = error.strerror or str(error)
+        why = describe(error)
         if error.errno in NO_ROOM:
-            raise StoreFull(f"{path}: {why}", hint="make room on the disk, then go on") from error
+            raise StoreFull(f"{path}: {why}", hint=ROOM_HINT) from error
         if error.errno in _NO_RIGHT:
             raise StoreFull(
                 f"{path}: {why}", hint="the folder must be yours and writable"
@@ -54,7 +53,7 @@ def replace(path: Path, raw: bytes) -> None:
     try:
         sync_folder(path.parent)
     except OSError as error:
-        raise StoreUnavailable(f"{path.parent}: {error.strerror}") from error
+        raise StoreUnavailable(f"{path.parent}: {describe(error)}") from error
 
 
 def sync_folder(folder: Path) -> None:

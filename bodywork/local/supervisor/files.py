@@ -30,8 +30,11 @@ def make_folder(path: str) -> None:
             raise
 
 
-def write_json(path: str, value: Any) -> None:
+def write_json(path: str, value: Any, *, durable: bool = False) -> None:
     """Replace a file by this value, atomically, readable by its owner only.
+
+    Args:
+        durable: whether a loss of power must not undo it when this has returned.
 
     Raises:
         OSError: it cannot be written as a whole (a full disk): the file is what it was.
@@ -41,6 +44,8 @@ def write_json(path: str, value: Any) -> None:
     try:
         try:
             write_all(descriptor, json.dumps(value, ensure_ascii=False).encode())
+            if durable:
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
         os.replace(temporary, path)
@@ -48,6 +53,17 @@ def write_json(path: str, value: Any) -> None:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
+    if durable:
+        sync(os.path.dirname(path))
+
+
+def sync(path: str) -> None:
+    """Have a file's content, or the names in a folder, outlast a loss of power."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_all(descriptor: int, data: bytes) -> None:
@@ -93,7 +109,18 @@ def claim(folder: str) -> bool:
         os.close(os.open(os.path.join(folder, CLAIM), once, 0o600))
     except FileExistsError:
         return False
+    _sync_attempt(folder)
     return True
+
+
+def _sync_attempt(folder: str) -> None:
+    """Have a claim outlast a loss of power: what was started once is never taken for new.
+
+    With it the folders above up to that of the run or service, which may be new.
+    """
+    for _ in range(4):
+        sync(folder)
+        folder = os.path.dirname(folder)
 
 
 def send_command(folder: str, command: bytes) -> bool:

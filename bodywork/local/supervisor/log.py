@@ -2,7 +2,8 @@
 
 Bounded, for stages that print without end and services that run for ever: the log keeps its head
 and its newest part, in files of their own (`parts`), each of whole lines: half a secret would not
-be recognised. The same holds for what a full disk did not take.
+be recognised. What a full disk does not take is written as soon as there is room; of much, the
+newest part.
 
 What a carriage return overwrites on a terminal (a progress bar) is a *state* of its line. While the
 line lasts, one state a second is written, with a carriage return at its end, so that readers know
@@ -20,6 +21,8 @@ from bodywork.local.supervisor.parts import Part, list_parts, measure
 HEAD_BYTES = 4 << 20
 PART_BYTES = 2 << 20
 KEPT_PARTS = 6
+WAITING_BYTES = 64 << 10
+"""How much of the output may wait for room on a full disk."""
 LINE_BYTES = 64 << 10
 STATE_SECONDS = 1.0
 CUT = " …"
@@ -35,9 +38,10 @@ class Log:
         *,
         head_bytes: int = HEAD_BYTES,
         part_bytes: int = PART_BYTES,
+        waiting_bytes: int = WAITING_BYTES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._output = _Output(path, head_bytes, part_bytes)
+        self._output = _Output(path, head_bytes, part_bytes, waiting_bytes)
         self._clock = clock
         self._rest = b""
         self._has_states = False
@@ -68,7 +72,11 @@ class Log:
         if last := _last_state(self._rest):
             self._append([last])
         self._rest, self._has_states, self._shown = b"", False, b""
-        self._output.note_end()
+
+    def end(self) -> None:
+        """Write what is left, if there is room by now."""
+        self.flush()
+        self._output.give_up()
 
     def state_due(self) -> float | None:
         """Return when, by the log's clock, `show_state` will have something to write."""
@@ -99,11 +107,16 @@ class Log:
 
 
 class _Output:
-    """Writes whole lines into the files of a log, and counts them; it goes on where it stopped."""
+    """Writes whole lines into the files of a log, and counts them; it goes on where it stopped.
 
-    def __init__(self, head: str, head_bytes: int, part_bytes: int) -> None:
+    What a full disk does not take waits in memory for room, as far as it has a place there.
+    """
+
+    def __init__(self, head: str, head_bytes: int, part_bytes: int, waiting_bytes: int) -> None:
         self._head = head
         self._part_bytes = part_bytes
+        self._waiting_bytes = waiting_bytes
+        self._waiting: list[bytes] = []
         parts = list_parts(head)
         self._limit = head_bytes if len(parts) == 1 else part_bytes
         self._open(parts[-1])
@@ -114,63 +127,74 @@ class _Output:
             self._close()
 
     def write(self, lines: list[bytes]) -> None:
-        """Write the lines; what the disk does not take is dropped, and counted."""
-        group: list[bytes] = []
-        size = 0
-        for line in lines:
-            if self._size + size and self._size + size + len(line) > self._limit:
-                self._write(group)
-                self._close()
-                group, size = [], 0
-            group.append(line)
-            size += len(line)
-        self._write(group)
-
-    def note_end(self) -> None:
-        """Leave something that says how much was lost, where the last lines were."""
-        if self._file is None:
-            with contextlib.suppress(OSError):
-                self._begin_part()
-
-    def _write(self, group: list[bytes]) -> None:
-        text = b"".join(group)
+        """Write the lines, and before them those that wait."""
+        self._waiting += lines
         try:
-            if self._file is None and group:
-                self._begin_part()
+            while self._waiting:
+                self._write_some()
+        except OSError:  # a full disk must not end the stage
             if self._file is not None:
-                files.write_all(self._file, text)
-            self._size += len(text)
-        except OSError:
-            self._drop_half()  # a full disk must not end the stage
-        self._lines += len(group)
-        self._bytes += len(text)
+                with contextlib.suppress(OSError):
+                    os.ftruncate(self._file, self._size)
+            self._drop(self._waiting_bytes)
 
-    def _drop_half(self) -> None:
-        """Take back what was written in part; what comes next goes into a new part."""
+    def give_up(self) -> None:
+        """Write what waits; where there is no room, leave a file that says how much it was."""
+        self.write([])
+        self._drop(0)
         if self._file is None:
-            return
-        with contextlib.suppress(OSError):
-            os.ftruncate(self._file, self._size)
-        if not self._size and self._part.path != self._head:
             with contextlib.suppress(OSError):
-                os.unlink(self._part.path)
-        self._close()
+                self._begin_part()
 
-    def _begin_part(self) -> None:
+    def _write_some(self) -> None:
+        if self._size and self._size + len(self._waiting[0]) > self._limit:
+            self._close()
+        file = self._begin_part() if self._file is None else self._file
+        count, size = 0, 0
+        for line in self._waiting:
+            if count and self._size + size + len(line) > self._limit:
+                break
+            count, size = count + 1, size + len(line)
+        files.write_all(file, b"".join(self._waiting[:count]))
+        self._size += size
+        self._count(count)
+
+    def _drop(self, most: int) -> None:
+        """Give the oldest lines that wait up; what comes next goes into a new part."""
+        count, size = 0, sum(map(len, self._waiting))
+        while size > most:
+            size -= len(self._waiting[count])
+            count += 1
+        if count:
+            self._count(count)
+            self._close()
+
+    def _count(self, count: int) -> None:
+        """Count the oldest lines that wait as written."""
+        self._lines += count
+        self._bytes += sum(map(len, self._waiting[:count]))
+        del self._waiting[:count]
+
+    def _begin_part(self) -> int:
         later = list_parts(self._head)[1:]
         for part in later[: max(0, len(later) + 1 - KEPT_PARTS)]:  # first, since that makes room
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(part.path)
-        self._open(Part.after(self._head, self._lines, self._bytes))
+        return self._open(Part.after(self._head, self._lines, self._bytes))
 
-    def _open(self, part: Part) -> None:
+    def _open(self, part: Part) -> int:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        self._file: int | None = os.open(part.path, flags, 0o600)
+        file = os.open(part.path, flags, 0o600)
+        self._file: int | None = file
         self._part, self._size = part, 0
+        return file
 
     def _close(self) -> None:
         if self._file is not None:
             os.close(self._file)
+            if not self._size and self._part.path != self._head:
+                with contextlib.suppress(OSError):
+                    os.unlink(self._part.path)
         self._file, self._size, self._limit = None, 0, self._part_bytes
 
 

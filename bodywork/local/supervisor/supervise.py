@@ -10,7 +10,9 @@ from typing import Any
 
 from bodywork.local.supervisor import child, files
 from bodywork.local.supervisor.copying import copy_tree, remove_tree
+from bodywork.local.supervisor.last_status import write_last
 from bodywork.local.supervisor.log import Log
+from statemachine.os_errors import NO_ROOM, ROOM_HINT, describe
 
 GRACE_SECONDS = 5.0
 STEADY_SECONDS = 10.0
@@ -41,8 +43,11 @@ class Supervisor:
         signal.set_wakeup_fd(self._signal, warn_on_full_buffer=False)
         self.selector.register(self.claim.control, selectors.EVENT_READ, "control")
         self.selector.register(self._children, selectors.EVENT_READ, "child")
-        if self._prepare():
-            self._serve()
+        try:
+            if self._prepare():
+                self._serve()
+        except OSError as error:
+            self._refuse_for(error, "its supervisor cannot go on")
 
     def _prepare(self) -> bool:
         """Lay out the work tree and the environment; record the end where that fails."""
@@ -52,7 +57,8 @@ class Supervisor:
                 copy_tree(self.spec["source"], self._path(files.WORK))
             self.environment = self._environment()
         except OSError as error:
-            return self._refuse(f"its files cannot be copied: {error.strerror}", final=False)
+            self._remove_work()
+            return self._refuse_for(error, "its files cannot be copied")
         except LookupError as error:
             reason, hint = error.args
             return self._refuse(reason, final=True, hint=hint)
@@ -94,9 +100,9 @@ class Supervisor:
         pid = child.start(command, folder, environment, writing)
         os.close(writing)
         self.status |= {"pid": pid, "pid_started_at": files.started_at(pid)}
-        self._record()
         self.selector.register(reading, selectors.EVENT_READ, "output")
         try:
+            self._record()
             code = self._await(pid, reading, limit_seconds)
         finally:
             self._forget(reading)
@@ -192,6 +198,10 @@ class Supervisor:
             found[variable] = values[variable]
         return found
 
+    def _refuse_for(self, error: OSError, what: str) -> bool:
+        hint = ROOM_HINT if error.errno in NO_ROOM else ""
+        return self._refuse(f"{what}: {describe(error)}", final=False, hint=hint)
+
     def _refuse(self, reason: str, *, final: bool, code: int | None = None, hint: str = "") -> bool:
         self.status |= {"final": final, "hint": hint}
         self._end(code, reason)
@@ -206,7 +216,16 @@ class Supervisor:
         self.status |= {
             "phase": "ended", "exit_code": code, "reason": reason, "ended_at": time.time()
         }  # fmt: skip
-        self._record()
+        write_last(self.folder, self.status, self._make_room)
+        self.log.end()
+
+    def _make_room(self) -> None:
+        if not self.spec["startup_seconds"]:
+            self._remove_work()
+
+    def _remove_work(self) -> None:
+        if not self.spec.get("prepared"):
+            remove_tree(self._path(files.WORK))
 
     def _record(self) -> None:
         files.write_json(self._path(files.STATUS), self.status)

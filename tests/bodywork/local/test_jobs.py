@@ -309,7 +309,7 @@ def test_a_log_is_followed_until_the_end(machine: Machine, gate: Path) -> None:
 def test_the_state_of_a_progress_bar_is_seen_while_its_stage_waits(
     machine: Machine, gate: Path
 ) -> None:
-    bar = "import sys\nfor step in '12':\n    sys.stderr.write(f'\\r{step}/2')\n    sys.stderr.flush()\n"
+    bar = "for step in '12':\n    print(f'\\r{step}/2', end='', flush=True)\n"
     machine.publish({"job/main.py": bar + GATE + "print()\nprint('after')\n"})
     attempt = machine.start(batch())
     following = machine.engine.read_log(attempt, follow=True)

@@ -22,7 +22,9 @@ STAMP = len("2026-01-01T00:00:00.000Z ")
 
 
 def new_log(folder: Path, clock: Callable[[], float] = lambda: 0.0) -> Log:
-    return Log(str(folder / files.LOG), head_bytes=HEAD, part_bytes=PART, clock=clock)
+    return Log(
+        str(folder / files.LOG), head_bytes=HEAD, part_bytes=PART, waiting_bytes=100, clock=clock
+    )
 
 
 def check(lines: list[LogLine], after: int, written: int) -> None:
@@ -128,12 +130,27 @@ def test_what_a_full_disk_does_not_take_is_counted(
             room = more
             log.feed(b"".join(b"line %d\n" % (written + each + 1) for each in range(count)))
             written += count
-        log.flush()
+        log.end()
     lines = list(read_log(folder, 0, follow=False))
     check(lines, 0, written)
     assert size_of(folder) <= HEAD + KEPT_PARTS * PART
     for path in folder.iterdir():
         assert path.read_bytes()[-1:] in (b"", b"\n")
+
+
+def test_the_last_lines_wait_for_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(descriptor: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    log = Log(str(tmp_path / files.LOG))
+    log.feed(b"line 1\n")
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", refuse)
+        log.feed(b"line 2\nline 3\n")
+    assert [line.text for line in read_log(tmp_path, 0, follow=False)] == ["line 1"]
+    log.end()
+    check(list(read_log(tmp_path, 0, follow=False)), 0, 3)
+    assert [path.name for path in tmp_path.iterdir()] == [files.LOG]
 
 
 def test_half_a_line_of_a_killed_supervisor_is_never_shown(tmp_path: Path) -> None:
