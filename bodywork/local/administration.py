@@ -11,8 +11,8 @@ from bodywork.local.folders import Folders
 from bodywork.local.live import LIVE, read_live, version_of
 from bodywork.local.network import addresses
 from bodywork.local.refusals import translated
-from bodywork.local.supervisor.copying import remove_tree
 from bodywork.local.supervisor.files import make_folder
+from bodywork.local.trash import discard
 from bodywork.model.names import Namespace, problem_with_label
 from bodywork.model.namespaces import missing_namespace
 from bodywork.model.run import ServiceStatus
@@ -108,7 +108,8 @@ class LocalAdministration:
 
     def delete_service(self, namespace: Namespace, name: str) -> None:
         """End and remove a service, with all its versions."""
-        service = self._folders(namespace).services / name
+        folders = self._folders(namespace)
+        service = folders.services / name
         if problem_with_label(name) or not service.exists():
             raise NotFound(
                 f"there is no service {name} in namespace {namespace}",
@@ -117,8 +118,8 @@ class LocalAdministration:
         with locked(service):
             (service / LIVE).unlink(missing_ok=True)
             for version in (service / "versions").glob("[!.]*"):
-                processes.remove(version)
-            remove_tree(str(service))
+                processes.remove(folders, version)
+            discard(folders, service)
 
     def _folders(self, namespace: Namespace) -> Folders:
         folders = Folders.of(self._root, namespace)

@@ -17,6 +17,7 @@ from bodywork.local.services import Services
 from bodywork.local.spawn import Spawner
 from bodywork.local.supervisor.copying import copy_tree, remove_tree
 from bodywork.local.supervisor.files import make_folder
+from bodywork.local.trash import discard, empty_trash
 from bodywork.model.names import Namespace, ProjectName, RunName, StageName
 from bodywork.model.repository import Deployer
 from bodywork.model.run import (
@@ -90,21 +91,24 @@ class LocalEngine:
         """Drop the run's source and the work trees of its batch stages."""
         with self._guard(run):
             for source in self._folders.sources(run):
-                remove_tree(str(source))
+                discard(self._folders, source)
             for attempt in self._attempts(run):
                 if not processes.look(attempt).alive:
-                    remove_tree(str(attempt / "work"))
+                    discard(self._folders, attempt / "work")
             for half_made in (self._folders.run(run) / "attempts").glob("*/.*"):
-                remove_tree(str(half_made))  # by a controller that was killed: we hold the guard
+                discard(
+                    self._folders, half_made
+                )  # by a controller that was killed: we hold the guard
 
     def forget(self, run: RunName) -> None:
         """Remove all attempts, logs and sources of the run; not a live service."""
         for attempt in self._attempts(run):
-            processes.remove(attempt)
-        remove_tree(str(self._folders.run(run) / "attempts"))
+            processes.stop(attempt)
+        discard(self._folders, self._folders.run(run) / "attempts")
         for source in self._folders.sources(run):
-            remove_tree(str(source))
+            discard(self._folders, source)
         self._services.forget(run)
+        empty_trash(self._folders)
 
     @translated
     def ensure_job(self, attempt: StageRun, stage: Stage, commit: str, image: str) -> str:

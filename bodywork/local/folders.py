@@ -12,6 +12,7 @@
             versions/<run>-<n>/         one version: an attempt of a service stage
         locks/<project--stage>.lock     held while a service is changed
         secrets/<name>.json             mode 0600
+        trash/                          what could not be removed yet
 """
 
 import os
@@ -67,6 +68,11 @@ class Folders:
     def secrets(self) -> Path:
         """The secrets."""
         return self.root / "secrets"
+
+    @property
+    def trash(self) -> Path:
+        """What could not be removed yet."""
+        return self.root / "trash"
 
     def run(self, run: str) -> Path:
         """Return a run's folder."""

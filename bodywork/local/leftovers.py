@@ -13,7 +13,7 @@ from bodywork.local import processes
 from bodywork.local.claims import WrittenClaim, read_claim
 from bodywork.local.folders import Folders
 from bodywork.local.supervisor import files
-from bodywork.local.supervisor.copying import remove_tree
+from bodywork.local.trash import discard
 
 
 def versions(service: Path) -> list[Path]:
@@ -30,7 +30,7 @@ def tidy(folders: Folders, service: Path, run: str, kept: Collection[str]) -> No
     claim = read_claim(service)
     for version in _entries(service):
         if version.name[0] == ".":
-            remove_tree(str(version))
+            discard(folders, version)
         elif version.name not in kept and not files.is_held(str(version)):
             _remove(folders, version, processes.look(version).spec.get("run", ""), run, claim)
 
@@ -41,9 +41,9 @@ def _remove(
     if claim and claim.run != run and (maker == claim.run or version.name == claim.previous):
         return  # another run deploys it now, or comes back to it
     if maker and folders.run(maker).exists():
-        remove_tree(str(version / files.WORK))
+        discard(folders, version / files.WORK)
     else:
-        processes.remove(version)
+        processes.remove(folders, version)
 
 
 def _entries(service: Path) -> list[Path]:

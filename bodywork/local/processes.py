@@ -14,10 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bodywork.local.folders import Folders
 from bodywork.local.supervisor import files
 from bodywork.local.supervisor.child import kill_group
 from bodywork.local.supervisor.copying import remove_tree
 from bodywork.local.supervisor.last_status import keep_room
+from bodywork.local.trash import discard
 
 STOP_SECONDS = 15.0
 LOCK_LOOK_SECONDS = 5.0
@@ -159,11 +161,11 @@ def _poll(poll: select.poll, folders: Sequence[Path], timeout: float | None) -> 
         pause = min(2 * pause, LOCK_LOOK_SECONDS)
 
 
-def remove(folder: Path) -> None:
+def remove(folders: Folders, folder: Path) -> None:
     """End the attempt and remove its folder."""
     if folder.exists():
         stop(folder)
-        remove_tree(str(folder))
+        discard(folders, folder)
 
 
 def _end_orphans(status: dict[str, Any]) -> None:

@@ -211,7 +211,7 @@ class Services:
                 for version in leftovers.versions(service):
                     spec = processes.look(version).spec
                     if spec.get("run") == run and version.name not in kept:
-                        processes.remove(version)
+                        processes.remove(self._folders, version)
 
     def _prove(self, folder: Path, sight: processes.Sight) -> Observation:
         endpoint = endpoint_of(sight.spec)
