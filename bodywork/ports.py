@@ -50,13 +50,21 @@ class Source(Protocol):
     """Where a project comes from."""
 
     def checkout(
-        self, repository: str, reference: str, commit: str = "", *, say: Callable[[str], None]
+        self,
+        repository: str,
+        reference: str,
+        commit: str = "",
+        *,
+        path: str = "",
+        say: Callable[[str], None],
     ) -> AbstractContextManager[Checkout]:
         """Resolve the reference once and check its commit out, into a folder that lives as long
         as the context.
 
-        With `commit` (40 hex digits), exactly that commit, wherever the reference points by now.
-        Git's own output goes to `say`, line by line.
+        With `commit` (a full id), exactly that commit, wherever the reference points by now.
+        `path` is the project's folder, relative to the repository's root ("" for that): its
+        bodywork.ini says whether submodules are fetched. Git's own output goes to `say`, line by
+        line.
 
         Raises:
             SourceError: the repository, reference, key or commit is missing or not permitted.

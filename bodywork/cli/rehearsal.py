@@ -19,6 +19,7 @@ from bodywork.model.tree import Tree
 from bodywork.model.workflow import Workflow
 from bodywork.workflow import lifecycle
 from bodywork.workflow.claims import RunsOver, check_owners
+from bodywork.workflow.notes import describe_missing
 from bodywork.workflow.plan import Code, Earlier, plan_stages
 from bodywork.workflow.progress import Progress, Request, StageProgress
 from bodywork.workflow.rollback import to_restore
@@ -211,9 +212,15 @@ def _anew(
 def _read(place: Place, order: Order, request: Request) -> tuple[Workflow, Code]:
     source = open_source(order.git_repo_url)
     with source.checkout(
-        request.repository, request.reference, request.commit, say=lambda _: None
+        request.repository,
+        request.reference,
+        request.commit,
+        path=request.path,
+        say=lambda _: None,
     ) as checkout:
         workflow = place.read_project(checkout)
+        for line in describe_missing(checkout, workflow):
+            tell(line, label="note")
         return workflow, Code(checkout.commit, Tree(checkout.entries).outline())
 
 

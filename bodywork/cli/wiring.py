@@ -18,6 +18,8 @@ from bodywork.model.redaction import MASK, redact_address
 from bodywork.model.repository import identify_repository
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bodywork.cluster.cronjobs import CronJobs
     from bodywork.model.run import Checkout
     from bodywork.model.workflow import Workflow
@@ -168,13 +170,19 @@ class ProjectSource:
 
     @contextmanager
     def checkout(
-        self, repository: str, reference: str, commit: str = "", *, say: Callable[[str], None]
+        self,
+        repository: str,
+        reference: str,
+        commit: str = "",
+        *,
+        path: str = "",
+        say: Callable[[str], None],
     ) -> Iterator["Checkout"]:
         """See `bodywork.ports.Source.checkout`."""
         loading = threading.Thread(target=_load_reader, name="load reader", daemon=True)
         loading.start()
         address = self._repository if self._is_ours(repository) else repository
-        with self._inner.checkout(address, reference, commit, say=say) as checkout:
+        with self._inner.checkout(address, reference, commit, path=path, say=say) as checkout:
             loading.join()  # two threads must not import the same package by different ends
             yield checkout
 
@@ -193,7 +201,14 @@ def open_source(credentials: str = "") -> "Source":
     """Return the source of projects; `credentials` is an address that may hold a password."""
     from bodywork.git import GitSource
 
-    return ProjectSource(GitSource(), credentials)
+    return ProjectSource(GitSource(wants_submodules=_wants_submodules), credentials)
+
+
+def _wants_submodules(project: "Path") -> bool | None:
+    """Return what a project's SUBMODULES says; None where it says nothing, or cannot be read."""
+    from bodywork.config import load_submodules  # late: git has been at work, and may have failed
+
+    return load_submodules(project)
 
 
 def read_project(checkout: "Checkout") -> "Workflow":

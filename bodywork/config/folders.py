@@ -1,16 +1,19 @@
 """A project's top-level folders: which may be stages, and which look like forgotten ones."""
 
 import os
+import re
 import stat
 from collections.abc import Container
 from pathlib import Path
 
-from bodywork.config.files import Fault, find_near
+from bodywork.config.files import Fault, find_near, read_text
 from bodywork.config.hostile import shorten
 from bodywork.config.ini import MOST_PROBLEMS
 from bodywork.errors import Problem
 
 NO_FOLDER = "has no folder"
+_SUBMODULE_PATH = r"(?m)^[ \t]*path[ \t]*=[ \t]*(\S.*?)[ \t\r]*$"
+_MOST_SUBMODULES = 500
 
 
 def fault_of_root(root: Path) -> Fault | None:
@@ -53,6 +56,21 @@ def fault_of_path(root: Path, name: str) -> Fault | None:
             hint = "name what it leads to"
             return Fault(shorten(str(place.relative_to(root))), "is a symbolic link", hint)
     return None
+
+
+def find_submodules(root: Path) -> list[str]:
+    """Return the paths that .gitmodules names; none where it cannot be read."""
+    text = read_text(root, ".gitmodules")
+    found = [] if isinstance(text, Fault) else re.findall(_SUBMODULE_PATH, text)
+    return [path.strip('"').rstrip("/") for path in found][:_MOST_SUBMODULES]
+
+
+def is_empty(folder: Path) -> bool:
+    """Say whether there is nothing in a folder, or no folder."""
+    try:
+        return not os.listdir(folder)
+    except OSError:
+        return True
 
 
 def folders_of(root: Path) -> list[str]:

@@ -1,6 +1,6 @@
 """A project's folder as a validated `Workflow`, or as the list of everything that is wrong."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ from bodywork.config.folders import (
     NO_FOLDER,
     fault_of_folder,
     fault_of_root,
+    find_submodules,
     folders_of,
+    is_empty,
     unused_folders,
 )
 from bodywork.config.hostile import shorten
@@ -29,11 +31,12 @@ from bodywork.model.names import (
     service_name,
 )
 from bodywork.model.stage import Stage
-from bodywork.model.tree import Entry
+from bodywork.model.tree import Entry, is_within
 from bodywork.model.workflow import PROJECT_FILE, Workflow
 
 FILE = PROJECT_FILE
 SECTIONS = ("default", "workflow", "logging")
+_FEW = 3
 _STEPS = "write steps as: first >> second-a, second-b >> third"
 
 
@@ -50,7 +53,9 @@ def load_workflow(folder: Path, entries: Mapping[str, Entry] | None = None) -> W
     workflow, problems = _read(folder)
     if workflow is None:
         raise ConfigError(problems)
-    return identify_stages(workflow, folder, entries or {})
+    return identify_stages(
+        workflow, folder, entries or {}, has_submodules=bool(load_submodules(folder))
+    )
 
 
 def load_stage(folder: Path, name: str) -> Stage:
@@ -83,6 +88,17 @@ def load_project_name(folder: Path) -> ProjectName:
     return ProjectName(project["PROJECT_NAME"])
 
 
+def load_submodules(folder: Path) -> bool | None:
+    """Return whether a project's SUBMODULES says yes; None where it says nothing.
+
+    Never raises: that a file is wrong is said by whoever reads all of it.
+    """
+    text = read_text(folder, FILE)
+    entry = None if isinstance(text, Fault) else read_ini(FILE, text).section("workflow")
+    value = entry["SUBMODULES"].value if entry and "SUBMODULES" in entry else ""
+    return {"yes": True, "no": False}.get(value)
+
+
 def check_project(folder: Path) -> Sequence[Problem]:
     """Return all problems and warnings of a project: bodywork.ini's first, then by file and line.
 
@@ -105,7 +121,8 @@ def _read(root: Path) -> tuple[Workflow | None, Sequence[Problem]]:
     steps, is_sound = _read_steps(document, flow)
     wanted = _wanted(document, steps, flow.get("RUN_ON_FAILURE", ""))
     _check_names(document, project.get("PROJECT_NAME", ""), wanted)
-    stages, problems = _read_stages(root, document, wanted)
+    lost = _check_submodules(root, document, wanted, flow.get("SUBMODULES", ""))
+    stages, problems = _read_stages(root, document, wanted, lost)
     unused = unused_folders(root, wanted) if wanted and is_sound else []
     problems = sorted([*document.problems, *problems, *unused], key=_place)
     if any(not problem.warning for problem in problems):
@@ -147,13 +164,15 @@ def _wanted(document: Document, steps: Sequence[Sequence[str]], failure: str) ->
 
 
 def _read_stages(
-    root: Path, document: Document, wanted: Mapping[str, str]
+    root: Path, document: Document, wanted: Mapping[str, str], lost: Collection[str]
 ) -> tuple[dict[StageName, Stage], list[Problem]]:
     """Read each stage's folder; only a stage without an error is returned."""
     stages: dict[StageName, Stage] = {}
     problems: list[Problem] = []
     folders = folders_of(root)
     for name, key in wanted.items():
+        if name in lost:
+            continue
         if name not in folders:
             fault = fault_of_folder(root, name) or NO_FOLDER
             near = fault == NO_FOLDER and not document.full
@@ -168,6 +187,34 @@ def _read_stages(
                 message = f"{name} is a service; only a batch stage can run on failure"
                 document.complain("workflow", key, message)
     return stages, problems
+
+
+def _check_submodules(
+    root: Path, document: Document, wanted: Mapping[str, str], answer: str
+) -> Collection[str]:
+    """Complain about a stage that is a submodule, and warn of others, where none are fetched.
+
+    Returns:
+        The stages that are empty for that reason.
+    """
+    if answer == "yes":
+        return ()
+    paths = find_submodules(root)
+    inside = [name for name in wanted if any(is_within(path, {name}) for path in paths)]
+    for name in inside:
+        what = "is a submodule" if name in paths else "has a submodule in it"
+        message = f"stage {shorten(name)} {what}, whose files are not fetched"
+        hint = "SUBMODULES=yes in [workflow] of bodywork.ini fetches them"
+        is_lost = name in paths
+        if is_lost or not answer:
+            document.complain("workflow", wanted[name], message, hint, warning=not is_lost)
+    others = [path for path in paths if not any(is_within(path, {name}) for name in inside)]
+    if others and not answer:
+        few = ", ".join(shorten(path) for path in others[:_FEW]) + ", …" * (len(others) > _FEW)
+        message = f"the repository has submodules, whose files are not fetched ({few})"
+        hint = "SUBMODULES=yes in this section fetches them; SUBMODULES=no says that none is needed"
+        document.complain("workflow", "", message, hint, warning=True)
+    return [name for name in inside if name in paths and is_empty(root / name)]
 
 
 def _check_names(document: Document, project: str, wanted: Mapping[str, str]) -> None:

@@ -161,6 +161,7 @@ WORKFLOW = Schema.from_dict(
         "DAG": Text(required=True),
         "ROLLBACK_SCOPE": Choice("run", "stage"),
         "RUN_ON_FAILURE": Name(),
+        "SUBMODULES": Choice("yes", "no"),
     }
 )(unknown=RAISE)
 LOGGING = Schema.from_dict({"LOG_LEVEL": Choice("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")})(

@@ -9,12 +9,15 @@ from bodywork.model.tree import Entry, Tree
 from bodywork.model.workflow import Workflow
 
 
-def identify_stages(workflow: Workflow, root: Path, entries: Mapping[str, Entry]) -> Workflow:
+def identify_stages(
+    workflow: Workflow, root: Path, entries: Mapping[str, Entry], *, has_submodules: bool = False
+) -> Workflow:
     """Return the workflow with the ids of what its stages can read.
 
     Args:
         root: the repository's files.
         entries: what stands at each path of the commit; nothing is known where they are empty.
+        has_submodules: whether the files of submodules are there.
     """
     if not entries:
         return workflow
@@ -25,7 +28,7 @@ def identify_stages(workflow: Workflow, root: Path, entries: Mapping[str, Entry]
         except OSError:
             return ""
 
-    tree = Tree(entries, read_link)
+    tree = Tree(entries, read_link, has_submodules=has_submodules)
     stages = {
         name: replace(stage, tree=tree.id_of(name), shared_id=tree.digest(workflow.scope_of(name)))
         for name, stage in workflow.stages.items()

@@ -84,6 +84,12 @@ class Git:
         self._deadline = deadline
         self._settings = settings
 
+    def beside(
+        self, folder: Path, environment: Mapping[str, str], settings: tuple[str, ...]
+    ) -> "Git":
+        """Return git in another folder, with the same deadline."""
+        return Git(folder, environment, self._deadline, settings)
+
     def run(self, *arguments: str, say: Callable[[str], None], beside: Sequence[str] = ()) -> Ended:
         """Run a command and hand on its output line by line.
 

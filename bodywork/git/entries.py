@@ -34,3 +34,14 @@ def parse_entries(raw: bytes) -> dict[str, Entry]:
             kind = _KINDS.get(mode, "file")  # old repositories have files of mode 100664
             entries[os.fsdecode(path)] = Entry(kind, identifier.decode())
     return entries
+
+
+def has_submodules(entries: Mapping[str, Entry]) -> bool:
+    """Say whether a commit has submodules."""
+    return any(entry.kind == "submodule" for entry in entries.values())
+
+
+def read_modules(git: Git, *options: str) -> bytes:
+    """Return what a commit's .gitmodules says, as `git config -z` lists it; b"" for nothing."""
+    wanted = ("--blob", "HEAD:.gitmodules", "-z", "--get-regexp", r"^submodule\..*\.(path|url)$")
+    return git.read(*options, "config", *wanted)

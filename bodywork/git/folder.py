@@ -138,6 +138,15 @@ def list_references(folder: str, environment: Mapping[str, str]) -> list[str]:
     return [clean_text(line) for line in raw.splitlines()]
 
 
+def read_setting(folder: str, name: str, environment: Mapping[str, str]) -> str:
+    """Return a setting of the repository's own config; "" where there is none."""
+    try:
+        git = _git(folder, environment, SECONDS)
+        return os.fsdecode(git.read("-C", folder, "config", "--local", "--get", name)).rstrip("\n")
+    except (GitTimeout, SourceError):
+        return ""
+
+
 def ask_git(folder: str, environment: Mapping[str, str]) -> Ended | None:
     """Return how git answers to whether a repository is bare; None where there is no answer."""
     try:

@@ -40,7 +40,7 @@ def check_commit(text: str) -> str:
     """
     if not is_commit(text):
         raise SourceError(
-            f"{text!r} is no full commit id", hint="`git rev-parse COMMIT` prints all 40 digits"
+            f"{text!r} is no full commit id", hint="`git rev-parse COMMIT` prints all digits"
         )
     return text.lower()
 

@@ -73,6 +73,9 @@ class Checkout:
         fixed: whether the reference is known to be a tag or a commit, which does not move on.
         note: what the user should know of the repository beside the commit, such as changes that
             are not committed; "" for nothing.
+        path: the project's folder, relative to the work tree; "" for all of it.
+        missing: the submodules whose files are not there, unless the project wants that.
+        pointers: files that hold a pointer of Git LFS in place of their content.
     """
 
     repository: str
@@ -83,6 +86,14 @@ class Checkout:
     local: bool = False
     fixed: bool = False
     note: str = ""
+    path: str = ""
+    missing: tuple[str, ...] = ()
+    pointers: tuple[str, ...] = ()
+
+    @property
+    def project(self) -> Path:
+        """The project's folder."""
+        return self.folder / self.path
 
 
 class Phase(StrEnum):

@@ -16,6 +16,7 @@ from pathlib import Path
 from bodywork.errors import BodyworkError, UsageError
 from bodywork.model.redaction import hidden_in_errors, hide
 from bodywork.model.stage import Stage
+from bodywork.model.tree import is_within
 from bodywork.ports import Source
 from bodywork.stage.install import find_python, has_requirements, install
 from bodywork.stage.last_words import TERMINATION_LOG, Recorder, write_message
@@ -90,6 +91,8 @@ def run_stage(
         ):
             if checkout.note:
                 tell(f"note: {checkout.note}")
+            for path in [each for each in checkout.pointers if is_within(each, {order.stage})][:1]:
+                tell(f"note: {path} is a pointer of Git LFS, and not the file itself")
             stage = load_stage(checkout.folder, order.stage)
             folder = checkout.folder / order.stage
             script = _find_script(folder, stage)

@@ -24,14 +24,20 @@ class UnpackedSource:
 
     @contextmanager
     def checkout(
-        self, repository: str, reference: str, commit: str = "", *, say: Callable[[str], None]
+        self,
+        repository: str,
+        reference: str,
+        commit: str = "",
+        *,
+        path: str = "",
+        say: Callable[[str], None],
     ) -> Iterator[Checkout]:
         """Unpack the snapshot into a folder that lives as long as the context."""
         say(f"Unpacking commit {commit or reference} into 'bodywork_project'...")
         with tempfile.TemporaryDirectory(prefix="bodywork-") as scratch:
             target = Path(scratch, "bodywork_project")
             unpack(self._chunks(), self._digest, target)
-            yield Checkout(repository, reference, commit, target, {}, local=True)
+            yield Checkout(repository, reference, commit, target, {}, local=True, path=path)
 
     def _chunks(self) -> Iterator[bytes]:
         number = 0

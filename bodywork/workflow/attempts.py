@@ -163,7 +163,11 @@ def publish(context: Context, progress: Progress) -> None:
         return
     request = progress.request
     with context.source.checkout(
-        request.repository, request.reference, progress.commit, say=context.report.say
+        request.repository,
+        request.reference,
+        progress.commit,
+        path=request.path,
+        say=context.report.say,
     ) as fresh:
         context.engine.publish_source(progress.run, fresh)
 

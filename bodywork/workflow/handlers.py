@@ -16,6 +16,7 @@ from bodywork.workflow import attempts, blame, claims, lifecycle, rollback
 from bodywork.workflow.context import LOG, Context
 from bodywork.workflow.events import attempt_events, restored_events
 from bodywork.workflow.missing_modules import find_modules
+from bodywork.workflow.notes import describe_missing
 from bodywork.workflow.plan import Code, Earlier, plan_stages
 from bodywork.workflow.progress import Progress, Request, Verdict
 from bodywork.workflow.record import parse_progress, render_progress
@@ -46,7 +47,11 @@ def on_created(context: Context, checkpoint: Checkpoint, progress: Progress) -> 
         with ExitStack() as opened:
             checkout = opened.enter_context(
                 context.source.checkout(
-                    request.repository, request.reference, request.commit, say=context.report.say
+                    request.repository,
+                    request.reference,
+                    request.commit,
+                    path=request.path,
+                    say=context.report.say,
                 )
             )
             if checkout.note:
@@ -54,6 +59,8 @@ def on_created(context: Context, checkpoint: Checkpoint, progress: Progress) -> 
             _log_continued(progress, checkout.commit)
             workflow = context.load_project(checkout)
             context.report.project_known(workflow)
+            for line in describe_missing(checkout, workflow):
+                LOG.warning("%s", line)
             earlier = context.earlier(request, workflow)
             code = Code(checkout.commit, Tree(checkout.entries).outline())
             stages = plan_stages(workflow, earlier, request.from_stage, code)

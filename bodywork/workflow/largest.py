@@ -33,7 +33,7 @@ def largest_progress(workflow: Workflow) -> Progress:
     return Progress(
         RunName(_long("run", LABEL_LENGTH)),
         Request(Namespace(_long("namespace", LABEL_LENGTH)), "", ""),
-        f"{0:040x}",
+        f"{0:064x}",
         workflow,
         stages,
         Verdict(
@@ -63,7 +63,7 @@ def _largest_stage(number: int, stage: Stage) -> StageProgress:
     if not isinstance(stage.kind, Service):
         return progress
     before = RunName(_long(f"{number} before", LABEL_LENGTH))
-    version = ServiceVersion(before + "/" * VERSION_LENGTH, before, stage.name, f"{number:040x}")
+    version = ServiceVersion(before + "/" * VERSION_LENGTH, before, stage.name, f"{number:064x}")
     return replace(
         progress,
         claim=Claim(uid, version),

@@ -44,6 +44,7 @@ class Request:
         continued_commit: the commit of the run that is continued.
         hooks: `module:function` references given on the command line.
         adopt: whether services that another repository has deployed are taken over.
+        path: the project's folder in the repository, "" for its root.
     """
 
     namespace: Namespace
@@ -56,6 +57,7 @@ class Request:
     hooks: tuple[str, ...] = ()
     continued_commit: str = ""
     adopt: bool = False
+    path: str = ""
 
     def __post_init__(self) -> None:
         """Hide the password: what is asked for goes on record, whoever asks."""

@@ -60,7 +60,13 @@ class Files:
 
     @contextmanager
     def checkout(
-        self, repository: str, reference: str, commit: str = "", *, say: Callable[[str], None]
+        self,
+        repository: str,
+        reference: str,
+        commit: str = "",
+        *,
+        path: str = "",
+        say: Callable[[str], None],
     ) -> Iterator[Checkout]:
         """Write the files of a commit."""
         folder = self._root / f"checkout-{os.getpid()}"

@@ -136,7 +136,13 @@ class Branch(Repository):
 
     @contextmanager
     def checkout(
-        self, repository: str, reference: str, commit: str = "", *, say: Callable[[str], None]
+        self,
+        repository: str,
+        reference: str,
+        commit: str = "",
+        *,
+        path: str = "",
+        say: Callable[[str], None],
     ) -> Iterator[Checkout]:
         """Resolve the branch, then take a while."""
         found = commit or COMMITS[self.head]

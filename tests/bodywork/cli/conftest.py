@@ -47,10 +47,10 @@ class CommandLine:
 class Project:
     """A Git repository with stages."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
         folder.mkdir()
-        self._git("init", "-q", "-b", "main")
+        self._git("init", "-q", "-b", "main", *options)
 
     @property
     def url(self) -> str:

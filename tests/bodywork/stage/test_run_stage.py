@@ -19,7 +19,7 @@ from bodywork.stage import StageOrder, run_stage
 class Folder:
     '''A source that copies a folder instead of asking git.'''
     @contextlib.contextmanager
-    def checkout(self, repository, reference, commit='', *, say):
+    def checkout(self, repository, reference, commit='', *, path='', say):
         with tempfile.TemporaryDirectory() as place:
             folder = pathlib.Path(place, 'project')
             shutil.copytree(repository, folder)

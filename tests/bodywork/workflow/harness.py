@@ -80,7 +80,13 @@ class Repository:
 
     @contextmanager
     def checkout(
-        self, repository: str, reference: str, commit: str = "", *, say: Callable[[str], None]
+        self,
+        repository: str,
+        reference: str,
+        commit: str = "",
+        *,
+        path: str = "",
+        say: Callable[[str], None],
     ) -> Iterator[Checkout]:
         self.checkouts.append(commit)
         yield Checkout(repository, reference, commit or reference, Path("nowhere"), {})

@@ -26,7 +26,13 @@ class Branch(Repository):
 
     @contextmanager
     def checkout(
-        self, repository: str, reference: str, commit: str = "", *, say: Callable[[str], None]
+        self,
+        repository: str,
+        reference: str,
+        commit: str = "",
+        *,
+        path: str = "",
+        say: Callable[[str], None],
     ) -> Iterator[Checkout]:
         if self.error:
             raise self.error
