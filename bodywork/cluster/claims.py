@@ -72,17 +72,19 @@ class ServiceClaims:
         """Give up a claim that may have been taken, and keep a late request for it from landing.
 
         That always writes: to the Deployment, so that older resourceVersions are spent, or by
-        holding the name where there is none.
+        holding the name where there is none. Where another run has, or had, the claim, the mark of
+        its roll-back stays.
         """
-        given_up: dict[str, str | None] = {labels.ROLLED_BACK_BY: attempt.run}
         for _ in range(CONFLICTS):
             found = self._find(attempt)
+            self._client.require_ownership()
             if found is None:
-                self._client.require_ownership()
                 self._reserve(attempt, image, {labels.ROLLED_BACK_BY: str(attempt.run)})
                 continue
-            mine = {labels.CLAIM: None} if holder_of(found) == attempt.run else {}
-            if self.mark(found, {**given_up, **mine}) is not None:
+            marks: dict[str, str | None] = {labels.ABANDONED_BY: attempt.run}
+            if holder_of(found) in (None, attempt.run):
+                marks = {labels.ROLLED_BACK_BY: attempt.run, labels.CLAIM: None}
+            if self.mark(found, marks) is not None:
                 return
         raise _restless(name_of(attempt))
 

@@ -192,7 +192,10 @@ class Deployments:
 
         def decide(found: Found) -> Found | None:
             self._claims.check(attempt, found)
-            return None if version_of(found) == version_id(attempt) else put_version(found, wanted)
+            if version_of(found) == version_id(attempt):
+                return None
+            self._client.require_ownership()  # after the look: a later roll-back spends it
+            return put_version(found, wanted)
 
         return self._change(found, decide)
 
@@ -338,6 +341,7 @@ class Deployments:
         version = version_of(deployment)
         if annotation(deployment, labels.ACCEPTED) == version:
             return True
+        self._client.require_ownership()  # after the look: a later roll-back spends it
         noted = self._claims.mark(deployment, {labels.ACCEPTED: version})
         if noted is not None:
             self._watched.learn(noted)

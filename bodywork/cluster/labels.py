@@ -36,6 +36,8 @@ CLAIM = "bodywork.io/claim"
 """Annotation of a Deployment: the run and attempt that alone may change it, until that run ends,
 and that run's repository.
 On a Service: the run that used it last."""
+ABANDONED_BY = "bodywork.io/abandoned-by"
+"""Annotation of a Deployment: the run that gave a claim up while another run had one."""
 CREATED_BY = "bodywork.io/created-by"
 """Annotation of a Deployment: the run before which there was no version under its name."""
 ROLLED_BACK_BY = "bodywork.io/rolled-back-by"

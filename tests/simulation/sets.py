@@ -80,5 +80,6 @@ REGRESSIONS = (
     Regression("pairs", 3009, "a cancel that was overtaken rolled a Deployment back once more"),
     Regression("pairs", 3133, "a Service was changed by a controller of a run that was cancelled"),
     Regression("pairs", 3012, "one of two services that failed with ROLLBACK_SCOPE=stage stayed"),
+    Regression("pairs", 3080, "a version was deployed once more after its run was cancelled"),
     Regression("acts", 1022, "a cancel, itself overtaken, noted a stop on a Job that had ended"),
 )

@@ -245,6 +245,16 @@ def undo(shop: Shop) -> None:
     shop.roll_out()
 
 
+def do(desk: Desk, what: str) -> None:
+    """Let a run's controller take one of its steps."""
+    if what == "to deploy":
+        desk.ensure()
+    elif what == "to accept":
+        desk.services.accept(desk.attempt)
+    else:
+        desk.services.abandon_claim(desk.attempt, "image")
+
+
 @pytest.mark.parametrize("late", ["to deploy", "to accept"])
 def test_a_run_whose_claim_another_one_has_by_now_changes_nothing(late: str) -> None:
     shop = two_versions()
@@ -257,7 +267,56 @@ def test_a_run_whose_claim_another_one_has_by_now_changes_nothing(late: str) -> 
     second.claim()
     before = shop.deployment()
     with pytest.raises(NotClaimed, match="run run-b has the claim"):
-        first.ensure() if late == "to deploy" else first.services.accept(first.attempt)
+        do(first, late)
+    assert shop.deployment() == before
+
+
+@pytest.mark.parametrize("late", ["to deploy", "to accept"])
+@given(st.lists(st.sampled_from(["gives up", "claims", "deploys"]), max_size=3))
+@settings(deadline=None, max_examples=30)
+def test_whatever_other_runs_do_after_a_roll_back_an_overtaken_controller_changes_nothing(
+    late: str, acts: list[str]
+) -> None:
+    shop = two_versions()
+    overtaken, successor = shop.desk("run-a"), shop.desk("run-a")
+    claim = overtaken.claim()
+    if late == "to accept":
+        overtaken.ensure()
+        shop.roll_out()
+    while successor.restore(claim).phase is Phase.RUNNING:
+        shop.roll_out()
+    shop.over.add("run-a")
+    for number, act in enumerate(acts):
+        other = shop.desk(f"run-b{number}")
+        if act == "deploys":
+            other.deploy()
+        elif act == "claims":
+            other.claim()
+        if act != "deploys":
+            other.services.abandon_claim(other.attempt, "image")
+        shop.over.add(f"run-b{number}")
+    before = shop.deployment()
+    with pytest.raises(NotClaimed):
+        do(overtaken, late)
+    assert shop.deployment() == before
+
+
+@pytest.mark.parametrize("late", ["to deploy", "to accept", "to give up"])
+def test_who_controls_the_run_is_asked_after_each_look_at_a_deployment(late: str) -> None:
+    shop = two_versions()
+    desk = shop.desk("run-a")
+    desk.claim()
+    if late == "to accept":
+        desk.ensure()
+        shop.roll_out()
+    before = shop.deployment()
+
+    def overtaken() -> None:
+        raise Fenced("another controller has taken the run over")
+
+    desk.client.require_ownership = overtaken
+    with pytest.raises(Fenced):
+        do(desk, late)
     assert shop.deployment() == before
 
 
