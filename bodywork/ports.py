@@ -212,9 +212,10 @@ class Engine(Protocol):
 
     # -- being overtaken ----------------------------------------------------------------------
 
-    def heed(self, check: Callable[[], None]) -> None:
-        """Call `check` before each change that follows a pause, such as a request sent again; it
-        raises `Fenced` where another controller has taken the run over."""
+    def heed(self, check: Callable[[], None], check_unless_recent: Callable[[], None]) -> None:
+        """Call `check` before each change that follows a pause, such as a request sent again, and
+        `check_unless_recent` before any other; both raise `Fenced` where another controller has
+        taken the run over."""
         ...
 
     # -- looking ------------------------------------------------------------------------------

@@ -29,6 +29,8 @@ from statemachine.stores.rules import fenced
 LOOK_SECONDS = 0.1
 RENEWAL_REQUESTS = 2
 """A renewal looks who holds the lease, and signs it."""
+RECENT_RENEWALS = 2
+"""For as many intervals after a renewal the machine is taken for held, without being asked for."""
 INSTANT_SECONDS = 0.001
 """What is left of a wait, and too short to be waited for."""
 PARTING_SECONDS = 0.4
@@ -169,7 +171,14 @@ class Ownership:
         machine_id = stored.checkpoint.id
         self.release(machine_id)
         mine = replace(self._me, epoch=stored.checkpoint.epoch)
-        heartbeat = Heartbeat(self._leases, machine_id, mine, self._renew_seconds, self._scheduler)
+        heartbeat = Heartbeat(
+            self._leases,
+            machine_id,
+            mine,
+            self._renew_seconds,
+            self._scheduler,
+            monotonic=self._monotonic,
+        )
         self._heartbeats[machine_id] = heartbeat
         heartbeat.start()
         return stored
@@ -190,10 +199,26 @@ class Ownership:
             StoreUnavailable, CheckpointNotFound, CheckpointCorrupt: as the store says.
         """
         for machine_id, heartbeat in tuple(self._heartbeats.items()):
+            asked = self._monotonic()
             epoch = self._store.load(machine_id).checkpoint.epoch
             if epoch > heartbeat.epoch:
                 heartbeat.lost = True
                 raise fenced(machine_id, epoch)
+            heartbeat.held_at = asked
+
+    def check_unless_recent(self) -> None:
+        """Ask as `check` does where a lease was not renewed of late, or is another controller's.
+
+        A controller that was stopped for a while finds so that its machine was taken over, before
+        it changes anything. While renewals come in time, nothing is asked.
+
+        Raises:
+            Fenced, StoreUnavailable, CheckpointNotFound, CheckpointCorrupt: as `check` says.
+        """
+        oldest = self._monotonic() - RECENT_RENEWALS * self._renew_seconds
+        heartbeats = tuple(self._heartbeats.values())
+        if any(heartbeat.lost or heartbeat.held_at < oldest for heartbeat in heartbeats):
+            self.check()
 
     def release(self, machine_id: str) -> None:
         """Stop renewing and clear our lease, so that the next controller need not wait."""
@@ -244,14 +269,18 @@ class Heartbeat:
         holder: Holder,
         renew_seconds: float,
         scheduler: Scheduler = THREADS,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.lost = False
+        self.held_at = monotonic()
         self._leases = leases
         self._machine_id = machine_id
         self._holder = holder
         self._renew_seconds = renew_seconds
         self._fault: BaseException | None = None
         self._scheduler = scheduler
+        self._monotonic = monotonic
         self._ended = scheduler.event()
         self._thread = scheduler.thread("lease", self._beat)
 
@@ -285,12 +314,14 @@ class Heartbeat:
             self._fault = fault
 
     def renew(self) -> None:
-        """Sign anew, unless somebody with a higher epoch has."""
+        """Sign anew, unless another controller with a higher epoch has."""
         try:
+            asked = self._monotonic()
             found = self._leases.read(self._machine_id)
             if found is not None and found.epoch > self._holder.epoch:
                 self.lost = True
                 return
+            self.held_at = asked
             self._holder = replace(self._holder, renewals=self._holder.renewals + 1)
             self._leases.write(self._machine_id, self._holder)
         except (StateMachineError, Interrupted):

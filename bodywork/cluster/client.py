@@ -76,8 +76,10 @@ class Client:
         self._monotonic = monotonic
         self.patient = policy.attempts > QUICK.attempts and not candid
         self.require_ownership: Callable[[], None] = lambda: None
-        """Called after each pause, before a write is sent again, and before writes that name no
-        version; what it raises ends the call."""
+        """Called after each pause, before a write is sent again, and after the looks that decide
+        on a service; what it raises ends the call."""
+        self.require_recent_ownership: Callable[[], None] = lambda: None
+        """Called before each write; what it raises ends the call."""
 
     @classmethod
     def connect(
@@ -276,6 +278,8 @@ class Client:
         listing: bool = False,
     ) -> Found:
         """Send, and again while that may help; an ambiguous end is only repeated if `sure`."""
+        if method != "GET":
+            self.require_recent_ownership()
         question = Question(method, path, query or {}, body, content)
         table = LOOKS if method == "GET" else WRITES
 

@@ -84,9 +84,10 @@ class KubernetesEngine:
             view.close()
         self._watched.close()
 
-    def heed(self, check: Callable[[], None]) -> None:
-        """Ask before a write is sent again, whoever sends it over this client."""
+    def heed(self, check: Callable[[], None], check_unless_recent: Callable[[], None]) -> None:
+        """Ask before a write is sent, and sent again, whoever sends it over this client."""
         self._client.require_ownership = check
+        self._client.require_recent_ownership = check_unless_recent
 
     def publish_source(self, run: RunName, checkout: Checkout) -> None:
         """Tell the run's stages where their code is; a folder's travels as a snapshot."""

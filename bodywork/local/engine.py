@@ -67,7 +67,7 @@ class LocalEngine:
         """End the helper process of this controller; stages go on."""
         self._spawner.close()
 
-    def heed(self, check: Callable[[], None]) -> None:
+    def heed(self, check: Callable[[], None], check_unless_recent: Callable[[], None]) -> None:
         """Have no use for it: each change is made under the guard, which asks by itself."""
 
     @translated

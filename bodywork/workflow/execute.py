@@ -63,7 +63,7 @@ class Controller:
         self._fresh: dict[RunName, Stored] = {}
         self._carried: set[str] = set()
         context.checks.append(ownership.check)
-        context.engine.heed(ownership.check)
+        context.engine.heed(ownership.check, ownership.check_unless_recent)
 
     def begin(self, request: Request, name: str = "") -> RunName:
         """Put a new run on record, under that name if one is given; nothing is done for it yet.

@@ -80,7 +80,7 @@ class FakeEngine:
         self.world = world
         self.namespace = namespace
 
-    def heed(self, check: Callable[[], None]) -> None:
+    def heed(self, check: Callable[[], None], check_unless_recent: Callable[[], None]) -> None:
         """Send nothing twice."""
 
     def publish_source(self, run: RunName, checkout: Checkout) -> None:

@@ -77,6 +77,7 @@ REGRESSIONS = (
     Regression("all", 200496, "an overtaken controller put its run on a Service that others use"),
     Regression("all", 3089, "a late controller published the source of a run that had ended"),
     Regression("all", 3102, "a late controller noted a stop on a Job that had ended"),
+    Regression("all", 112650, "a controller that slept made a Job anew after its run was pruned"),
     Regression("pairs", 3009, "a cancel that was overtaken rolled a Deployment back once more"),
     Regression("pairs", 3133, "a Service was changed by a controller of a run that was cancelled"),
     Regression("pairs", 3012, "one of two services that failed with ROLLBACK_SCOPE=stage stayed"),

@@ -19,6 +19,7 @@ from statemachine.errors import (
     StoreUnavailable,
 )
 from statemachine.ownership import Heartbeat, Holder, Ownership, this_process
+from statemachine.store import Stored
 from statemachine.stores.file import FileStore
 from statemachine.stores.leases import LEASE, FileLeaseStore
 from statemachine.stores.memory import MemoryStore
@@ -230,6 +231,40 @@ def test_a_renewal_that_meets_a_higher_epoch_knows_that_the_machine_is_lost() ->
     heartbeat.renew()
     assert (before, heartbeat.lost) == (False, True)
     assert leases.held["o-1"] == bob
+
+
+class Asked(MemoryStore):
+    """A store that counts how often a machine is loaded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loads = 0
+
+    def load(self, machine_id: str) -> Stored:
+        self.loads += 1
+        return super().load(machine_id)
+
+
+@pytest.mark.parametrize("taken", [False, True])
+@pytest.mark.parametrize("away", [3.9, 4.1, 300.0])
+def test_who_was_stopped_for_a_while_is_asked_for_before_its_next_change(
+    away: float, taken: bool
+) -> None:
+    store, leases, now = Asked(), MemoryLeases(away=True), [0.0]
+    runner = order_runner(store, writer="ada")
+    ownership = Ownership(leases, store, runner, ADA, renew_seconds=2.0, monotonic=lambda: now[0])
+    ownership.hold(runner.create("o-1", {}))
+    if taken:
+        order_runner(store, writer="bob").take_over(store.load("o-1"))
+    store.loads, now[0] = 0, away
+    if taken and away > 4:
+        with pytest.raises(Fenced):
+            ownership.check_unless_recent()
+    else:
+        ownership.check_unless_recent()
+        ownership.check_unless_recent()
+    assert store.loads == (away > 4)
+    ownership.release("o-1")
 
 
 def test_a_renewal_writes_over_a_late_one_of_a_lower_epoch() -> None:
