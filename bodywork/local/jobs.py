@@ -49,8 +49,15 @@ class Jobs:
         return Observation(phase, uid=sight.uid, started_at=sight.started_at)
 
     def stop(self, attempt: StageRun) -> None:
-        """End the attempt, and return when nothing of it runs."""
-        processes.stop(self._folders.attempt(attempt))
+        """End the attempt, and return when nothing of it runs.
+
+        Raises:
+            EngineError: it cannot be ended.
+        """
+        folder = self._folders.attempt(attempt)
+        if not processes.stop(folder):
+            hint = f"`ps -eo pid,stat,args` shows why; its files are in {folder}"
+            raise EngineError("its supervisor does not end", hint=hint)
 
 
 def require_source(folders: Folders, attempt: StageRun, commit: str) -> Path:

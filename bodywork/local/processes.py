@@ -1,19 +1,20 @@
 """An attempt's folder, seen from the controller: laid out, started, looked at, ended.
 
 Jobs and versions of services are the same to it; what their ends mean is for the callers. Whether a
-supervisor lives is told by its lock; a process id alone is never believed.
+supervisor lives is told by the FIFO that it holds open; a process id alone is never believed.
 """
 
+import contextlib
 import os
 import select
 import signal
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bodywork.execution import clock, process_tree
 from bodywork.local.folders import Folders
 from bodywork.local.supervisor import files
 from bodywork.local.supervisor.child import kill_group
@@ -22,7 +23,8 @@ from bodywork.local.supervisor.last_status import keep_room
 from bodywork.local.trash import discard
 
 STOP_SECONDS = 15.0
-LOCK_LOOK_SECONDS = 5.0
+FORCE_SECONDS = 15.0
+LONGEST_LOOK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def look(folder: Path) -> Sight:
     alive = files.is_held(str(folder))
     status = _read_status(folder)
     if not alive and status.get("phase") != "ended":
-        _end_orphans(status)
+        _end_orphans(spec, status)
     return Sight(known=True, alive=alive, spec=spec, status=status)
 
 
@@ -111,19 +113,38 @@ def was_claimed(folder: Path) -> bool:
     return (folder / files.CLAIM).exists()
 
 
-def stop(folder: Path) -> None:
-    """End the attempt, and return when nothing of it runs, or ever can.
+def stop(folder: Path) -> bool:
+    """End the attempt, and return when nothing of it runs, or ever can: True.
 
     One that no supervisor has begun with is claimed here, once and for all: the spawner of a
-    controller that was killed may still have the request to start it.
+    controller that was killed may still have the request to start it. A supervisor that does not
+    obey, because it was paused or hangs, is ended by its keeper. False where that hangs, too.
     """
     if folder.exists() and not was_claimed(folder):
         files.claim(str(folder))
-    deadline = time.monotonic() + STOP_SECONDS
-    while files.is_held(str(folder)) and time.monotonic() < deadline:
-        files.send_command(str(folder), files.STOP)
-        await_end([folder], 1.0)
+    if not _ended_within(folder, STOP_SECONDS, files.STOP):
+        keeper = files.find_keeper(str(folder))
+        if keeper is None:
+            return True  # one that came too late, and will see that
+        for number in (signal.SIGCONT, files.FORCE):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(keeper, number)
+        if not _ended_within(folder, FORCE_SECONDS):
+            return False
     look(folder)
+    return True
+
+
+def _ended_within(folder: Path, seconds: float, command: bytes = b"") -> bool:
+    """Wait for the supervisor's end, giving it a command now and then."""
+    deadline = clock.now() + seconds
+    while files.is_held(str(folder)):
+        if clock.now() >= deadline:
+            return False
+        if command:
+            files.send_command(str(folder), command)
+        await_end([folder], min(1.0, seconds))
+    return True
 
 
 def await_end(folders: Sequence[Path], timeout: float | None) -> None:
@@ -148,17 +169,17 @@ def await_end(folders: Sequence[Path], timeout: float | None) -> None:
 
 
 def _poll(poll: select.poll, folders: Sequence[Path], timeout: float | None) -> None:
-    """Block until a hang-up. One that came just before we listened is never seen, so the locks are
-    looked at as well: at once, soon after, and then now and then."""
-    deadline = None if timeout is None else time.monotonic() + timeout
+    """Block until a hang-up. One that came just before we listened is never seen, so it is looked
+    for as well: at once, soon after, and then now and then."""
+    deadline = None if timeout is None else clock.now() + timeout
     pause = 0.01
     while all(files.is_held(str(folder)) for folder in folders):
-        left = None if deadline is None else deadline - time.monotonic()
+        left = None if deadline is None else deadline - clock.now()
         if left is not None and left <= 0:
             return
         if poll.poll(1000 * (pause if left is None else min(left, pause))):
             return
-        pause = min(2 * pause, LOCK_LOOK_SECONDS)
+        pause = min(2 * pause, LONGEST_LOOK_SECONDS)
 
 
 def remove(folders: Folders, folder: Path) -> None:
@@ -168,11 +189,15 @@ def remove(folders: Folders, folder: Path) -> None:
         discard(folders, folder)
 
 
-def _end_orphans(status: dict[str, Any]) -> None:
-    """Kill the process group of a supervisor that is gone, if it is still the one we started."""
+def _end_orphans(spec: dict[str, Any], status: dict[str, Any]) -> None:
+    """Kill what an attempt has left whose supervisor and keeper were both killed: the process group
+    of its script, if that is still the one we started, and what has kept its environment."""
     pid = status.get("pid")
-    if pid and files.started_at(pid) and files.started_at(pid) == status.get("pid_started_at"):
+    if not pid:
+        return
+    if files.started_at(pid) and files.started_at(pid) == status.get("pid_started_at"):
         kill_group(pid, signal.SIGKILL)
+    process_tree.end_marked(files.MARK, str(spec["uid"]))
 
 
 def _moment(seconds: float | None) -> datetime | None:

@@ -4,13 +4,13 @@
 version before it is ended after the switch, and its folder is kept, so that it can come back.
 """
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from bodywork.errors import EngineError, NotClaimed
+from bodywork.execution import clock
 from bodywork.local import leftovers, processes
 from bodywork.local.claims import (
     WrittenClaim,
@@ -215,20 +215,20 @@ class Services:
 
     def _prove(self, folder: Path, sight: processes.Sight) -> Observation:
         endpoint = endpoint_of(sight.spec)
-        started = sight.status["started_at"]
+        started = sight.status["started_on_clock"]
         seen = Observation(Phase.RUNNING, uid=sight.uid, started_at=sight.started_at)
         if addresses.answers(endpoint):
-            since = self._answering.setdefault(folder, time.monotonic())
+            since = self._answering.setdefault(folder, clock.now())
             live = read_live(folder.parent.parent)
             is_live = bool(live and live["id"] == folder.name)
-            if is_live or time.monotonic() - since >= PROVING_SECONDS:
+            if is_live or clock.now() - since >= PROVING_SECONDS:
                 return Observation(
                     Phase.READY, sight.uid, started_at=sight.started_at, address=endpoint.url
                 )
             return seen
         self._answering.pop(folder, None)
         limit = sight.spec["startup_seconds"]
-        if time.time() - started < limit:
+        if clock.now() - started < limit:
             return seen
         reason = f"did not answer on port {endpoint.port} within MAX_STARTUP_TIME_SECONDS={limit}"
         where, hint = _explain_silence(endpoint, find_listeners(sight.status["pid"]))

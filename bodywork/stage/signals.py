@@ -9,6 +9,8 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
+from bodywork.execution import process_tree
+
 _FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 Listen = Callable[[IO[bytes]], None]
@@ -39,17 +41,19 @@ class Forwarder:
         listen: Listen | None = None,
     ) -> int:
         """Run a program to its end, in a process group of its own, and return its exit code
-        (-n where signal n ended it). What it left running in its group is ended, too.
+        (-n where signal n ended it). What it left running is ended, too: on Linux all of it,
+        elsewhere its process group.
 
         `listen` is given the pipe of its output, to close it; else the output is ours.
         """
-        program = self._start(command, folder, environment, listen)
-        try:
-            return _wait_for(program)
-        finally:
-            self._program = None
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(program.pid, signal.SIGKILL)
+        with _ending_descendants():
+            program = self._start(command, folder, environment, listen)
+            try:
+                return _wait_for(program)
+            finally:
+                self._program = None
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(program.pid, signal.SIGKILL)
 
     def run_tool(
         self,
@@ -116,6 +120,18 @@ def _wait_for(program: "subprocess.Popen[bytes]") -> int:
             break
         os.waitpid(ended.si_pid, 0)
     return program.wait()
+
+
+@contextlib.contextmanager
+def _ending_descendants() -> Iterator[None]:
+    """End what begins below this process in between."""
+    before = process_tree.children()
+    process_tree.adopt_orphans()
+    try:
+        yield
+    finally:
+        process_tree.end_descendants(before)
+        process_tree.adopt_orphans(adopt=False)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,6 @@ which `scripts` runs. Times that only spare work are cut short.
 import logging
 import os
 import socket
-import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -140,10 +139,11 @@ def _set_up(story: Story, root: Path, turnstile: Turnstile, log: Path | None) ->
     claims.CLAIM_LOOK_SECONDS = 0.0
     rollback.LOOK_SECONDS = LOOK_SECONDS
     rollback.MINIMUM_BUDGET_SECONDS = processes.STOP_SECONDS = PATIENCE_SECONDS
+    spawn.ANSWER_SECONDS = PATIENCE_SECONDS
     engine.PROBE_SECONDS = engine.BUILD_LOOK_SECONDS = LOOK_SECONDS
     draining.LEAST_SECONDS = 0.0
     clock = ProbeClock()
-    services.time = clock  # type: ignore[attr-defined, assignment]
+    services.clock = clock  # type: ignore[attr-defined, assignment]
     addresses.answers = _asked(addresses.answers, clock)  # type: ignore[assignment]
     os.fsync = _forgo  # a loss of power is not among what happens
     spawn.Spawner.warm_up = _fork_spawner  # type: ignore[method-assign]
@@ -163,12 +163,10 @@ def _forgo(fd: object) -> None:
 class ProbeClock:
     """The time for whoever proves a service: a second a probe, however busy the machine is."""
 
-    time = staticmethod(time.time)
-
     def __init__(self) -> None:
         self.probes = 0
 
-    def monotonic(self) -> float:
+    def now(self) -> float:
         """Return how many probes there were."""
         return float(self.probes)
 
@@ -212,7 +210,7 @@ class _Forked:
     def __init__(self, pid: int) -> None:
         self._pid = pid
 
-    def wait(self) -> None:
+    def wait(self, timeout: float | None = None) -> None:
         """Wait for its end."""
         os.waitpid(self._pid, 0)
 

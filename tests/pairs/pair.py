@@ -97,7 +97,8 @@ class Pair:
 
 
 def owned(namespace: Path) -> set[int]:
-    """Return the processes that a live version owns: its supervisor, and what that started."""
+    """Return the processes that a live version owns: its keeper, its supervisor, and what that has
+    started."""
     live = {json.loads(file.read_text())["id"] for file in namespace.glob("services/*/live.json")}
     pids = set()
     below = processes.descendants()
@@ -105,7 +106,8 @@ def owned(namespace: Path) -> set[int]:
         if status.parent.name in live:
             pid = json.loads(status.read_text()).get("pid", 0)
             if pid in below:
-                pids |= {pid, below[pid]}
+                supervisor = below[pid]
+                pids |= {pid, supervisor, below[supervisor]}
     return pids
 
 

@@ -7,9 +7,9 @@ files there; nobody needs to know its process id.
 ::
 
     spec.json    what to run; written by the controller, before anything starts
-    lock         held (flock) for as long as the supervisor lives
-    claim        made once, exclusively, under the lock: who made it starts the script
-    wake         a FIFO that the supervisor keeps open for writing: readers see a hang-up at its end
+    claim        made once, exclusively: who made it starts the script
+    wake         a FIFO that the supervisor keeps open for writing as long as it lives: readers see
+                 that it is, and a hang-up at its end
     control      a FIFO that the supervisor reads commands from
     status.json  what became of it; replaced atomically
     log          the output, a line each with its time

@@ -1,15 +1,19 @@
 """The files of an attempt's folder, as both sides read and write them."""
 
 import contextlib
-import fcntl
 import json
 import os
+import signal
 from typing import Any
 
 from statemachine.processes import identify
 
-SPEC, STATUS, LOCK, CLAIM = "spec.json", "status.json", "lock", "claim"
+SPEC, STATUS, CLAIM = "spec.json", "status.json", "claim"
 WAKE, CONTROL, LOG, WORK = "wake", "control", "log", "work"
+MARK = "BODYWORK_ATTEMPT_UID"
+"""The variable by which an attempt's processes are found when all that watched them were killed."""
+FORCE = signal.SIGUSR1
+"""Has a keeper end its supervisor, and all that this has started."""
 STOP, KEEP = b"s", b"k"
 """Commands: end the script; from now on, start it again when it ends."""
 
@@ -87,30 +91,50 @@ def read_json(path: str) -> Any:
 
 
 def is_held(folder: str) -> bool:
-    """Say whether a supervisor holds the folder's lock, and so is alive."""
+    """Say whether the folder's supervisor or its keeper lives: each holds the FIFO `wake` open for
+    writing. Looking takes nothing, so it can keep nobody from beginning.
+    """
     try:
-        descriptor = os.open(os.path.join(folder, LOCK), os.O_RDONLY | os.O_CLOEXEC)
+        wake = os.open(os.path.join(folder, WAKE), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        os.read(wake, 1)
     except BlockingIOError:
-        return True
+        return True  # nothing to read, and there is a writer
     else:
         return False
     finally:
-        os.close(descriptor)
+        os.close(wake)
 
 
-def claim(folder: str) -> bool:
-    """Become the only one that may ever begin with the folder's attempt; False for too late."""
+def claim(folder: str, keeper: int | None = None) -> bool:
+    """Become the only one that may ever begin with the folder's attempt; False for too late.
+
+    The claim says which process will keep it; None where it is never to begin.
+    """
     once = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
-        os.close(os.open(os.path.join(folder, CLAIM), once, 0o600))
+        descriptor = os.open(os.path.join(folder, CLAIM), once, 0o600)
     except FileExistsError:
         return False
+    try:
+        if keeper is not None:
+            with contextlib.suppress(OSError):  # a full disk: it is the file that counts
+                write_all(descriptor, json.dumps([keeper, started_at(keeper)]).encode())
+    finally:
+        os.close(descriptor)
     _sync_attempt(folder)
     return True
+
+
+def find_keeper(folder: str) -> int | None:
+    """Return the process that keeps the folder's attempt; None where it is gone, or unknown."""
+    try:
+        keeper, identity = read_json(os.path.join(folder, CLAIM)) or (0, "")
+    except ValueError:
+        return None
+    return keeper if identity and started_at(keeper) == identity else None
 
 
 def _sync_attempt(folder: str) -> None:

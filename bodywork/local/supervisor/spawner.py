@@ -1,65 +1,93 @@
-"""Forks a supervisor for each attempt's folder that it is told of, and ends with its controller.
+"""Forks a keeper for each attempt's folder that it is told of, and ends with its controller.
 
 One for each controller: small, with a single thread, so that forking it is cheap and safe, which
 forking the controller itself is not.
+
+A request is the folder's path, with the writing end of a pipe. The answer comes through that pipe:
+nothing but its end where the attempt has been begun with, else why not. The end comes by itself
+whenever the process that should have answered has died.
 """
 
 import contextlib
 import os
 import signal
 import socket
-import traceback
+from typing import Any
 
 from bodywork.local.supervisor import files
-from bodywork.local.supervisor.log import Log
-from bodywork.local.supervisor.supervise import Supervisor, claim_folder
+from bodywork.local.supervisor.keeper import claim_folder, keep, log_fault
+from statemachine.os_errors import describe
 
-STARTED, KNOWN, FAILED = b"+", b"=", b"!"
+LONGEST_REQUEST_BYTES = 1 << 16
 
 
 def serve(channel: socket.socket) -> None:
-    """Read one folder a line; for each, a supervisor answers with one byte."""
+    """Take one folder after the other, until the controller's end is closed."""
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for supervisors
-    # A controller that is stopped while it waits for an answer closes its end with that unread.
-    with contextlib.suppress(ConnectionError), channel.makefile("rb") as requests:
-        for request in requests:
-            if os.fork() == 0:
-                _detach(os.fsdecode(request[:-1]), channel)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for keepers
+    while True:
+        try:
+            request, answers, _, _ = socket.recv_fds(channel, LONGEST_REQUEST_BYTES, 1)
+        except ConnectionError:
+            return
+        if not request:
+            return
+        for answer in answers:
+            os.set_inheritable(answer, False)
+            _begin(os.fsdecode(request), answer, channel)
+            os.close(answer)
 
 
-def _detach(folder: str, channel: socket.socket) -> None:
-    """Leave the spawner's session, and supervise."""
+def _begin(folder: str, answer: int, channel: socket.socket) -> None:
+    try:
+        pid = os.fork()
+    except OSError as error:
+        _say(answer, f"no process can be started: {describe(error)}")
+        return
+    if pid == 0:
+        _detach(folder, answer, channel)
+
+
+def _detach(folder: str, answer: int, channel: socket.socket) -> None:
+    """Leave the spawner's session, and keep the attempt."""
     os.setsid()
     try:
-        _supervise(folder, channel)
+        channel.close()
+        _keep(folder, answer)
     except BaseException:
-        with contextlib.suppress(OSError):
-            log = Log(os.path.join(folder, files.LOG))
-            for line in traceback.format_exc().splitlines():
-                log.say(line)
+        log_fault(folder)
     finally:
         os._exit(0)  # never back into the spawner's loop
 
 
-def _supervise(folder: str, channel: socket.socket) -> None:
+def _keep(folder: str, answer: int) -> None:
     try:
-        spec = files.read_json(os.path.join(folder, files.SPEC))
+        spec = _read_spec(os.path.join(folder, files.SPEC))
         claim = claim_folder(folder)
-    except BaseException:
-        channel.send(FAILED)  # whoever asked waits for an answer
+    except BaseException as error:
+        _say(answer, describe(error) if isinstance(error, OSError) else str(error))
         raise
-    with contextlib.suppress(ConnectionError):  # who asked may be gone; what it asked for is done
-        channel.send(KNOWN if claim is None else STARTED)
-    channel.close()
+    os.close(answer)
     for descriptor in (0, 1, 2):
         os.dup2(os.open(os.devnull, os.O_RDWR), descriptor)
     if claim is not None:
-        supervisor = Supervisor(folder, spec, claim)
-        supervisor.run()
-        claim.give_up()
-        supervisor.clean_up()
+        keep(folder, spec, claim)
+
+
+def _read_spec(path: str) -> dict[str, Any]:
+    try:
+        spec = files.read_json(path)
+    except ValueError:
+        spec = None
+    if not isinstance(spec, dict):
+        raise ValueError(f"{path} is missing or damaged")
+    return spec
+
+
+def _say(answer: int, reason: str) -> None:
+    with contextlib.suppress(OSError):  # who asked may be gone
+        os.write(answer, reason.encode(errors="replace"))
 
 
 def main(descriptor: int) -> None:

@@ -1,13 +1,12 @@
 """One supervisor: prepares, starts, watches, ends and records one attempt."""
 
-import fcntl
 import os
 import selectors
 import signal
 import time
-from dataclasses import dataclass
 from typing import Any
 
+from bodywork.execution import clock, process_tree
 from bodywork.local.supervisor import child, files
 from bodywork.local.supervisor.copying import copy_tree, remove_tree
 from bodywork.local.supervisor.last_status import write_last
@@ -17,17 +16,19 @@ from statemachine.os_errors import NO_ROOM, ROOM_HINT, describe
 GRACE_SECONDS = 5.0
 STEADY_SECONDS = 10.0
 LONGEST_PAUSE_SECONDS = 60.0
+LONGEST_WAIT_SECONDS = 10.0
+"""Waits end by a clock that stops while the machine sleeps, so the limits are looked at anew."""
 _CHUNK = 1 << 16
 
 
 class Supervisor:
     """Everything about one attempt; `run` is called once, in a process of its own."""
 
-    def __init__(self, folder: str, spec: dict[str, Any], claim: "Claim") -> None:
+    def __init__(self, folder: str, spec: dict[str, Any], control: int) -> None:
         self.folder = folder
         self.spec = spec
-        self.claim = claim
-        self.log = Log(self._path(files.LOG))
+        self.control = control
+        self.log = Log(self._path(files.LOG), clock=clock.now)
         self.status: dict[str, Any] = {"phase": "pending", "uid": spec["uid"], "restarts": 0}
         self.selector = selectors.DefaultSelector()
         self.keep = bool(spec.get("keep"))
@@ -41,7 +42,8 @@ class Supervisor:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGTERM, lambda *_: self._obey(files.STOP))
         signal.set_wakeup_fd(self._signal, warn_on_full_buffer=False)
-        self.selector.register(self.claim.control, selectors.EVENT_READ, "control")
+        process_tree.adopt_orphans()
+        self.selector.register(self.control, selectors.EVENT_READ, "control")
         self.selector.register(self._children, selectors.EVENT_READ, "child")
         try:
             if self._prepare():
@@ -67,7 +69,10 @@ class Supervisor:
         build = self.spec.get("build")
         if not build or os.path.exists(build["marker"]):
             return True
-        code = self._watch(build["command"], build["limit_seconds"], self._inherited())
+        try:
+            code = self._watch(build["command"], build["limit_seconds"], self._inherited())
+        except child.CannotStart as fault:
+            return self._refuse(fault.reason, final=fault.final, hint=fault.hint)
         if code == 0:
             return True
         why = self.stopping or f"its requirements cannot be installed (exit code {code})"
@@ -77,12 +82,24 @@ class Supervisor:
         """Run the script; again and again for an accepted service."""
         pause = 0.5
         while True:
-            began = time.monotonic()
-            self.status |= {"phase": "running", "started_at": time.time()}
-            code = self._watch(self.spec["command"], self.spec["limit_seconds"], self.environment)
+            began = clock.now()
+            self.status |= {
+                "phase": "running",
+                "started_at": time.time(),
+                "started_on_clock": began,
+            }
+            try:
+                limit = self.spec["limit_seconds"]
+                code = self._watch(self.spec["command"], limit, self.environment)
+            except child.CannotStart as fault:
+                if self.stopping or not self.keep:
+                    self._refuse(fault.reason, final=fault.final, code=127, hint=fault.hint)
+                    return
+                self.log.say(fault.reason)
+                code = 127
             if self.stopping or not self.keep:
                 break
-            pause = 0.5 if time.monotonic() - began > STEADY_SECONDS else min(2 * pause, 60.0)
+            pause = 0.5 if clock.now() - began > STEADY_SECONDS else min(2 * pause, 60.0)
             self.status["restarts"] += 1
             self.log.say(f"ended with {_how(code)}; starting it again in {pause:g} s")
             self._record()
@@ -93,12 +110,24 @@ class Supervisor:
     def _watch(
         self, command: list[str], limit_seconds: float | None, environment: dict[str, str]
     ) -> int:
-        """Run a command to its end, within its limit; return its exit code, -n for a signal."""
+        """Run a command to its end, within its limit; return its exit code, -n for a signal.
+
+        When it returns, nothing runs that the command has started.
+
+        Raises:
+            CannotStart: it cannot be started.
+        """
         reading, writing = os.pipe()
         os.set_blocking(reading, False)
         folder = os.path.join(self._path(files.WORK), self.spec["folder"])
-        pid = child.start(command, folder, environment, writing)
-        os.close(writing)
+        marked = {**environment, files.MARK: self.spec["uid"]}
+        try:
+            pid = child.start(command, folder, marked, writing)
+        except child.CannotStart:
+            os.close(reading)
+            raise
+        finally:
+            os.close(writing)
         self.status |= {"pid": pid, "pid_started_at": files.started_at(pid)}
         self.selector.register(reading, selectors.EVENT_READ, "output")
         try:
@@ -107,17 +136,22 @@ class Supervisor:
         finally:
             self._forget(reading)
             child.kill_group(pid, signal.SIGKILL)
+            left = process_tree.end_descendants()
             self._drain(reading)
             os.close(reading)
             self.log.flush()
+        for other in sorted(left):
+            self.log.say(
+                f"process {other} could not be ended: see `ps -p {other} -o stat,user,args`"
+            )
         return code
 
     def _await(self, pid: int, reading: int, limit_seconds: float | None) -> int:
-        deadline = time.monotonic() + limit_seconds if limit_seconds else None
+        deadline = clock.now() + limit_seconds if limit_seconds else None
         killing: float | None = None
         told = False
         while True:
-            now = time.monotonic()
+            now = clock.now()
             if deadline is not None and now >= deadline and not self.stopping:
                 self.stopping = str(self.spec["limit_reason"])
             if self.stopping and not told:
@@ -129,10 +163,11 @@ class Supervisor:
             self.log.show_state()
             due = (None if told else deadline, killing, self.log.state_due())
             ends = [end for end in due if end is not None]
-            for key, _ in self.selector.select(max(0.0, min(ends) - now) if ends else None):
+            left = min(LONGEST_WAIT_SECONDS, max(0.0, min(ends) - now)) if ends else None
+            for key, _ in self.selector.select(left):
                 self._handle(key.data, key.fd, reading)
-            found, status = os.waitpid(pid, os.WNOHANG)
-            if found:
+            status = process_tree.reap(pid)
+            if status is not None:
                 return os.waitstatus_to_exitcode(status)
 
     def _handle(self, kind: str, descriptor: int, reading: int) -> None:
@@ -168,8 +203,8 @@ class Supervisor:
 
     def _pause(self, seconds: float) -> bool:
         """Wait before a restart; return False where a command to stop came."""
-        deadline = time.monotonic() + seconds
-        while not self.stopping and (left := deadline - time.monotonic()) > 0:
+        deadline = clock.now() + seconds
+        while not self.stopping and (left := deadline - clock.now()) > 0:
             for key, _ in self.selector.select(left):
                 self._handle(key.data, key.fd, -1)
         return not self.stopping
@@ -207,11 +242,6 @@ class Supervisor:
         self._end(code, reason)
         return False
 
-    def clean_up(self) -> None:
-        """Remove what a stage that has ended leaves; a service may be brought back from it."""
-        if not self.spec["startup_seconds"]:
-            remove_tree(self._path(files.WORK))
-
     def _end(self, code: int | None, reason: str) -> None:
         self.status |= {
             "phase": "ended", "exit_code": code, "reason": reason, "ended_at": time.time()
@@ -241,41 +271,3 @@ def _how(code: int) -> str:
         return f"signal {signal.Signals(-code).name}"
     except ValueError:
         return f"signal {-code}"
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What only the folder's one supervisor has: descriptors, open as long as it lives."""
-
-    wake: int
-    lock: int
-    control: int
-
-    def give_up(self) -> None:
-        """Tell whoever waits that the attempt is over; the lock first: see `claim_folder`."""
-        os.close(self.lock)
-        os.close(self.wake)
-
-
-def claim_folder(folder: str) -> Claim | None:
-    """Become the folder's one supervisor: hold its lock, and be the first that ever did.
-
-    Returns None where the attempt has been started before, or is being started by another. The
-    wake FIFO is opened first, so that a kill closes it last: who sees its hang-up finds the lock
-    free.
-    """
-    if os.path.exists(os.path.join(folder, files.CLAIM)):
-        return None
-    flags = os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC
-    wake = os.open(os.path.join(folder, files.WAKE), flags)
-    lock = os.open(os.path.join(folder, files.LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        control = os.open(os.path.join(folder, files.CONTROL), flags)
-        if not files.claim(folder):
-            raise FileExistsError(folder)
-    except (BlockingIOError, FileExistsError):
-        os.close(lock)
-        os.close(wake)
-        return None
-    return Claim(wake, lock, control)

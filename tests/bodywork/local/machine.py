@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from bodywork.local import LocalAdministration, LocalEngine
+from bodywork.local import LocalAdministration, LocalEngine, processes
 from bodywork.model.names import Namespace, ProjectName, RunName, StageName
 from bodywork.model.repository import Deployer
 from bodywork.model.run import Checkout, Claim, Observation, Phase, StageRun
@@ -134,6 +134,26 @@ class Machine:
         for engine in self._engines:
             engine.close()
         shutil.rmtree(self.root)
+
+
+def lay_out(folder: Path, command: list[str], **more: object) -> None:
+    """Lay an attempt out whose script is any command, in an empty folder."""
+    source = folder.parent / "source"
+    (source / "job").mkdir(parents=True, exist_ok=True)
+    spec: dict[str, object] = {
+        "uid": folder.name,
+        "source": str(source),
+        "folder": "job",
+        "command": command,
+        "limit_seconds": None,
+        "limit_reason": "too long",
+        "startup_seconds": None,
+        "without": (),
+        "environment": {},
+        "secrets": {},
+        "notes": (),
+    }
+    assert processes.lay_out(folder, spec | more)
 
 
 def batch(name: str = "job", seconds: int = 60, *secrets: tuple[str, str]) -> Stage:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bodywork.local.supervisor.copying import remove_tree
 from bodywork.model.names import RunName
 from bodywork.model.run import Phase
-from tests.bodywork.local.machine import NAMESPACE, Machine, batch, service
+from tests.bodywork.local.machine import NAMESPACE, Machine, batch, service, until
 
 NOBODY = 65534
 MODES = st.sampled_from([0o000, 0o100, 0o200, 0o300, 0o400, 0o500, 0o600, 0o700, 0o777, 0o1777])
@@ -183,6 +183,8 @@ def test_litter_of_a_run_is_reported_once_and_removed_later(
 ) -> None:
     machine.publish({f"job/{NAME}": "x", "job/main.py": ""})
     assert machine.finish(machine.start(batch())).phase is Phase.SUCCEEDED
+    work = machine.run_folder() / "attempts" / "job" / "1" / "work"
+    until(lambda: not work.exists(), 60)  # its supervisor removes it
     with monkeypatch.context() as patch, caplog.at_level(logging.WARNING):
         refuse(patch)
         machine.engine.release(RunName("run-1"))
