@@ -10,7 +10,7 @@ from typing import TypeVar
 from bodywork.cli import wiring
 from bodywork.cli.heads import log_kept_commit
 from bodywork.model.names import RunName
-from bodywork.model.repository import identify_repository
+from bodywork.model.repository import check_path, identify_project
 from bodywork.model.run import LogLine, StageRun
 from bodywork.model.stage import Stage
 from bodywork.model.workflow import Workflow as Project
@@ -38,9 +38,11 @@ class Workflow:
             $BODYWORK_CONTEXT names; `local`: processes on this machine; else $BODYWORK_ENGINE,
             else `kubernetes`. The command line has the same rule.
         history: how many ended runs of the project stay on record.
+        path: the project's folder in the repository, such as `services/iris`; else its root.
 
     Raises:
-        UsageError: there is no such engine, or the namespace cannot be called that.
+        UsageError: there is no such engine, the namespace cannot be called that, or the path leads
+            out of the repository.
         EngineUnavailable: no cluster is configured.
     """
 
@@ -52,8 +54,10 @@ class Workflow:
         namespace: str = "",
         engine: str = "",
         history: int = 10,
+        path: str = "",
     ) -> None:
         self._repository = repository
+        self._path = check_path(path)
         self._branch = branch
         self._place = wiring.open_place(engine, namespace)
         self._history = history
@@ -106,6 +110,7 @@ class Workflow:
             self._branch or commit,
             commit=commit,
             adopt=adopt,
+            path=self._path,
         )
         return self._control(request, None)
 
@@ -133,7 +138,8 @@ class Workflow:
             OwnershipHeld: another controller is at work on it, and alive.
         """
         found = wiring.checkpoints(self._place.store)
-        place = {} if run else {"repository": self._shown, "reference": self._branch}
+        mine = {"repository": self._shown, "reference": self._branch, "path": self._path}
+        place = {} if run else mine
         chosen = select_run(found, run=run, **place)
         before = parse_progress(chosen.data)
         if not branch and commit in ("", before.commit):
@@ -156,9 +162,10 @@ class Workflow:
         """
         if run:
             return wiring.status_of(self._place, run)
-        mine = (identify_repository(self._shown), self._branch)
+        mine = (identify_project(self._shown, self._path), self._branch)
         for each in wiring.list_statuses(self._place):
-            if (identify_repository(each.repository), each.reference) == mine:
+            of = identify_project(each.repository, each.project_path)
+            if (of, each.reference) == mine:
                 return each
         return wiring.status_of(
             self._place, select_run([], repository=self._shown, reference=self._branch).id

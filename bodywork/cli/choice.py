@@ -50,6 +50,7 @@ class Order:
     name: str = ""
     on_unfinished: str | None = None
     retries: int = 0
+    path: str = ""
 
     def check(self) -> "Order":
         """Return the order with its address in the form that is put on record.
@@ -178,9 +179,9 @@ def _choose_named(place: Place, order: Order) -> Choice:
     progress = parse_progress(last.data)
     request = progress.request
     same = is_of_repository(request, redact_address(order.git_repo_url))
-    if not same or request.reference != order.git_repo_branch:
+    if not same or (request.reference, request.path) != (order.git_repo_branch, order.path):
         raise UsageError(
-            f"run {last.id} is of {request.repository} {request.reference}",
+            f"run {last.id} is of {_shown(request)} {request.reference}",
             hint="give the new run another name",
         )
     if number < order.retries and may_retry(last):
@@ -198,11 +199,12 @@ def _choose_new(place: Place, order: Order) -> Choice:
         order.commit,
         hooks=order.hook,
         adopt=order.adopt,
+        path=order.path,
     )
     fresh = Choice(None, request, name=order.name)
     if not order.on_unfinished:
         return fresh
-    last = last_run(checkpoints(place.store), shown, order.git_repo_branch)
+    last = last_run(checkpoints(place.store), shown, order.git_repo_branch, order.path)
     if last is None or last.state in lifecycle.TERMINAL:
         return fresh
     if order.on_unfinished == "supersede":
@@ -214,25 +216,32 @@ def _find(place: Place, order: Order) -> Checkpoint:
     shown = redact_address(order.git_repo_url)
     if order.run:
         run = load_run(place, order.run)
-        if shown:
-            _require_same_repository(run, shown)
+        _require_same_project(run, shown, order.path)
         return run
     found = list(checkpoints(place.store))
     try:
-        return select_run(found, repository=shown, reference=order.git_repo_branch)
+        return select_run(found, repository=shown, reference=order.git_repo_branch, path=order.path)
     except RunNotFound as error:
-        last = last_run(found, shown, order.git_repo_branch)
+        last = last_run(found, shown, order.git_repo_branch, order.path)
         raise RunNotFound(error.message, hint=_hint_to_begin(place, order, last)) from None
 
 
-def _require_same_repository(run: Checkpoint, shown: str) -> None:
-    """Refuse to go on with a run of another repository. Raises `UsageError`."""
+def _require_same_project(run: Checkpoint, shown: str, path: str) -> None:
+    """Refuse to go on with a run of another repository or path. Raises `UsageError`."""
     of = parse_progress(run.data).request
-    if not is_of_repository(of, shown):
+    elsewhere = shown and not is_of_repository(of, shown)
+    if elsewhere or (path and path != of.path):
+        left_out = "GIT_REPO_URL" if elsewhere else "--path"
         raise UsageError(
-            f"run {run.id} is of {of.repository}, and goes on with that",
-            hint="leave GIT_REPO_URL out; or begin a run of the other repository",
+            f"run {run.id} is of {_shown(of)}, and goes on with that",
+            hint=f"leave {left_out} out; or begin a run of the other "
+            f"{'repository' if elsewhere else 'path'}",
         )
+
+
+def _shown(request: Request) -> str:
+    """Return a request's repository, with the project's path in it."""
+    return request.repository + (f" (path {request.path})" if request.path else "")
 
 
 def _hint_to_begin(place: Place, order: Order, last: Checkpoint | None) -> str:
@@ -243,6 +252,8 @@ def _hint_to_begin(place: Place, order: Order, last: Checkpoint | None) -> str:
         where = (request.repository, request.reference)
     words = ["GIT_REPO_URL" if MASK in where[0] else where[0], where[1]]
     words = [word or name for word, name in zip(words, _ARGUMENTS, strict=True)]
+    path = request.path if request else order.path
+    words = [f"--path={path}", *words] if path else words
     begin = advice.command(place, "workflow", *words)
     if last is None:
         of = f" of {order.git_repo_branch or where[0]}" if any(where) else ""

@@ -15,6 +15,7 @@ from bodywork.errors import UsageError
 from bodywork.git.reference import check_reference
 from bodywork.git.repository import parse_repository
 from bodywork.model.redaction import redact_address
+from bodywork.model.repository import check_path
 
 SCHEMA = 1
 NEXT = 3
@@ -41,7 +42,8 @@ def checked(cronjob: CronJob) -> CronJob:
             hint="give git@… and keep the key as the secret ssh-github-private-key",
         )
     check_reference(cronjob.reference)
-    return CronJob(**{**asdict(cronjob), "schedule": text})
+    path = check_path(cronjob.path)
+    return CronJob(**{**asdict(cronjob), "schedule": text, "path": path})
 
 
 def next_times(cronjob: CronJob, now: datetime) -> list[datetime]:
@@ -121,6 +123,7 @@ def render_cronjob(found: CronJobStatus, form: str, now: datetime) -> str:
             "waits for": found.waits_for,
             "hint": found.hint,
             "repository": redact_address(cronjob.repository),
+            "path": cronjob.path,
             "branch": cronjob.reference,
             "retries": str(cronjob.retries),
             "on unfinished": cronjob.on_unfinished,

@@ -54,6 +54,11 @@ def _settings(*, needed: bool) -> "Callable[[options.F], options.F]":
         click.option("--git-repo-url", required=needed, metavar="URL", help="The project."),
         click.option("--git-repo-branch", required=needed, metavar="BRANCH", help="Or a tag."),
         click.option(
+            "--path",
+            metavar="FOLDER",
+            help="The project's folder in it, such as services/iris. Default: its root.",
+        ),
+        click.option(
             "--retries",
             type=click.IntRange(0, MOST_RETRIES),
             help="How often a run that failed is tried again; what succeeded is kept. Default: 0.",

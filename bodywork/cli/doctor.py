@@ -117,11 +117,12 @@ def _refuse_cronjobs() -> NoReturn:
 def _checks(engine: str, namespace: str, project: Path | None, needs: "Needs") -> "Iterator[Check]":
     """Yield all checks of the place, and first that of the project."""
     from bodywork.git.doctor import examine_repository
+    from bodywork.git.folder import locate_project
 
     if project is not None:
         verdict, needs = _read_project(project, needs)
         yield verdict
-        yield examine_repository(str(project))
+        yield examine_repository(str(locate_project(project)[0]))
     if engine == "kubernetes":
         yield from _examine_cluster(namespace, needs)
         return
@@ -155,10 +156,12 @@ def _read_project(folder: Path, needs: "Needs") -> "tuple[Check, Needs]":
 
     from bodywork.config import load_workflow
     from bodywork.errors import BodyworkError
+    from bodywork.git.folder import locate_project
     from bodywork.model.checks import Check
 
     try:
-        workflow = load_workflow(folder)
+        repository, path = locate_project(folder)
+        workflow = load_workflow(repository, path=path)
     except BodyworkError as error:
         hint = f"`bodywork validate {folder}` lists them; its secrets and image are not checked"
         return Check("project", "fail", error.message, hint), needs

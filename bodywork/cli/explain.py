@@ -111,6 +111,7 @@ def _head(status: RunStatus, now: datetime, width: int | None) -> str:
             "state": describe_state(status) + where,
             "project": status.project,
             "repository": status.repository,
+            "path": status.project_path,
             "branch": status.reference,
             "commit": status.commit[:SHORT_COMMIT],
             "started": when,

@@ -79,3 +79,20 @@ def output(*forms: str) -> Callable[[F], F]:
 def examples(*lines: str) -> str:
     """Return an epilog that shows examples, each on a line of its own."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def _check_path(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    from bodywork.model.repository import check_path
+
+    return check_path(value)
+
+
+def path(command: F) -> F:
+    """Add --path, for a project that is not the whole of its repository."""
+    return click.option(
+        "--path",
+        default="",
+        metavar="FOLDER",
+        callback=_check_path,
+        help="The project's folder in the repository, such as services/iris; else its root.",
+    )(command)

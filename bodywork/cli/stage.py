@@ -35,6 +35,7 @@ Its exit code is that of the stage's script, or 128 + n for signal n."""
     metavar="FOLDER",
     help="Take the project from the snapshot in this folder instead of fetching it.",
 )
+@options.path
 @click.option("--digest", default="", metavar="SHA256", help="What the snapshot must be.")
 @click.option(
     "-n",
@@ -53,6 +54,7 @@ def stage(
     commit: str,
     snapshot: Path | None,
     digest: str,
+    path: str,
 ) -> None:
     """Run one stage here (what containers do).
 
@@ -68,7 +70,7 @@ def stage(
     from bodywork.stage import StageOrder, UnpackedSource, run_stage
 
     shown = redact_address(git_repo_url)
-    order = StageOrder(git_repo_url, shown, git_repo_branch, commit, stage_name)
+    order = StageOrder(git_repo_url, shown, git_repo_branch, commit, stage_name, path)
 
     def say(line: str) -> None:
         sys.stdout.write(f"{line}\n")
@@ -85,11 +87,11 @@ def stage(
     raise Ended(run(get_variables=partial(variables_by_hand, place)))
 
 
-def load_stage(folder: Path, name: str) -> "Stage":
+def load_stage(repository: Path, name: str, path: str) -> "Stage":
     """Read one stage of a checkout; the others may be broken. Raises `ConfigError`."""
     from bodywork import config  # late: git has been at work, and may have failed
 
-    return config.load_stage(folder, name)
+    return config.load_stage(repository, name, path)
 
 
 def variables_by_hand(place: "Place", folder: Path, stage: "Stage") -> dict[str, str]:

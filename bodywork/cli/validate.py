@@ -22,39 +22,45 @@ Exit codes: 0 no errors (there may be warnings), 2 errors."""
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("path", type=click.Path(path_type=Path), metavar="PATH")
+@click.argument("folder", type=click.Path(path_type=Path), metavar="PATH")
+@options.path
 @options.output("table", "json")
-def validate(path: Path, form: str) -> None:
+def validate(folder: Path, path: str, form: str) -> None:
     """Check a project's files without running anything.
 
     Reads bodywork.ini, and config.ini and requirements.txt of each stage. Lists all problems at
-    once, each with its file and line, what is wrong and what to do.
+    once, each with its file and line, what is wrong and what to do. PATH is the project's folder,
+    or its repository's with --path.
     """
     from bodywork.errors import UsageError
 
-    if not path.is_dir():
+    if not folder.is_dir():
         raise UsageError(
-            f"{path}: {'is no folder' if path.exists() else 'there is no such folder'}",
+            f"{folder}: {'is no folder' if folder.exists() else 'there is no such folder'}",
             hint="give the folder that holds bodywork.ini",
         )
-    from bodywork.config import check_project, load_workflow
+    from bodywork.config import check_project, load_workflow, placed
+    from bodywork.git.folder import locate_project
 
-    problems = list(check_project(path))
+    repository, within = (folder, path) if path else locate_project(folder)
+    problems = list(placed(check_project(repository, within), path))
     errors = sum(not problem.warning for problem in problems)
-    if not errors and (too_large := wiring.problem_with_size(load_workflow(path))):
+    if not errors and (
+        too_large := wiring.problem_with_size(load_workflow(repository, path=within))
+    ):
         problems.append(too_large)
         errors = 1
-    click.echo(_as_json(problems) if form == "json" else _as_text(path, problems, errors))
-    if form != "json" and (note := _find_uncommitted(path)):
+    click.echo(_as_json(problems) if form == "json" else _as_text(folder / path, problems, errors))
+    if form != "json" and (note := _find_uncommitted(repository)):
         tell(note, label="note")
     raise Ended(USAGE if errors else SUCCESS)
 
 
-def _find_uncommitted(path: Path) -> str:
+def _find_uncommitted(repository: Path) -> str:
     """Return a note on files that are not committed: what was checked is not what would run."""
     from bodywork.git.folder import inspect_folder
 
-    tree = inspect_folder(str(path.absolute()))
+    tree = inspect_folder(str(repository.absolute()))
     return tree.warning() if tree else ""
 
 

@@ -215,7 +215,7 @@ def read_project(checkout: "Checkout") -> "Workflow":
     """Read a checkout's configuration. Raises `ConfigError`."""
     from bodywork.config import load_workflow
 
-    workflow = load_workflow(checkout.folder, checkout.entries)
+    workflow = load_workflow(checkout.folder, checkout.entries, path=checkout.path)
     if problem := problem_with_size(workflow):
         raise ConfigError([problem])
     return workflow

@@ -17,6 +17,7 @@ _EPILOG = """\b
 Examples:
   bodywork workflow -n shop https://github.com/ada/shop main
   bodywork workflow --engine local file:///home/ada/shop dev
+  bodywork workflow --path services/iris https://github.com/ada/mono main
   bodywork workflow --resume
   bodywork workflow --resume --run shop-20260101-120000-1a2b
   bodywork workflow --resume --branch fix --from train --dry-run
@@ -32,6 +33,7 @@ and resumable, 5 the engine cannot be reached."""
 @options.place
 @click.argument("git_repo_url", default="", metavar="[GIT_REPO_URL]")
 @click.argument("git_repo_branch", default="", metavar="[GIT_REPO_BRANCH]")
+@options.path
 @click.option("--resume", is_flag=True, help="Go on with a run instead of beginning one.")
 @click.option(
     "--run",
@@ -99,7 +101,7 @@ def workflow(**given: Any) -> None:
     on from there: it re-attaches to what still runs, keeps what succeeded and retries what failed.
 
     --resume takes the newest unfinished or failed run (of GIT_REPO_URL and GIT_REPO_BRANCH, where
-    they are given).
+    they are given, and of --path).
 
     --as is for whoever starts this command again and again, such as Kubernetes or cron: the same
     command begins the run, goes on with it after a crash, and ends as the run ended. A retry of it

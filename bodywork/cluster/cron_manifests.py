@@ -62,6 +62,7 @@ class CronJob:
             run is unfinished.
         time_zone: an IANA name.
         adopt: whether its runs take over services that another repository has deployed.
+        path: the project's folder in the repository, "" for its root.
     """
 
     name: str
@@ -74,6 +75,7 @@ class CronJob:
     time_zone: str = UTC_ZONE
     suspended: bool = False
     adopt: bool = False
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +215,7 @@ def parse_cron_job(found: Mapping[str, Any]) -> CronJobStatus:
         suspended=bool(spec.get("suspend")),
         image=container["image"],
         adopt=_ADOPT in options,
+        path=options.get("--path", ""),
     )
     active = tuple(each["name"] for each in status.get("active") or ())
     return CronJobStatus(cronjob, _time(status.get("lastScheduleTime")), active)
@@ -301,6 +304,7 @@ def _references(cronjob: CronJob) -> list[Manifest]:
 def _build_words(cronjob: CronJob) -> list[str]:
     options = [f"--on-unfinished={cronjob.on_unfinished}", f"--retries={cronjob.retries}"]
     options += [_ADOPT] if cronjob.adopt else []
+    options += [f"--path={cronjob.path}"] if cronjob.path else []
     return ["bodywork", "workflow", *options, "--", cronjob.repository, cronjob.reference]
 
 

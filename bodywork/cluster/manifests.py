@@ -252,7 +252,8 @@ def _container(attempt: StageRun, stage: Stage, image: str, source: StageSource)
 
 
 def _stage_arguments(stage: Stage, source: StageSource) -> Sequence[str]:
-    where = ("--", source.repository, source.reference, stage.name)
+    path = ("--path", stage.path) if stage.path else ()
+    where = (*path, "--", source.repository, source.reference, stage.name)
     if source.digest:
         snapshot = ("--snapshot", SOURCE_FOLDER, "--digest", source.digest)
         return ("--commit", source.commit, *snapshot, *where)

@@ -6,6 +6,14 @@ from bodywork.config.project import (
     load_stage,
     load_submodules,
     load_workflow,
+    placed,
 )
 
-__all__ = ["check_project", "load_project_name", "load_stage", "load_submodules", "load_workflow"]
+__all__ = [
+    "check_project",
+    "load_project_name",
+    "load_stage",
+    "load_submodules",
+    "load_workflow",
+    "placed",
+]

@@ -1,6 +1,8 @@
 """A project's folder as a validated `Workflow`, or as the list of everything that is wrong."""
 
+import posixpath
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from bodywork.config.files import Fault, read_text
 from bodywork.config.folders import (
     NO_FOLDER,
     fault_of_folder,
+    fault_of_path,
     fault_of_root,
     find_submodules,
     folders_of,
@@ -40,36 +43,47 @@ _FEW = 3
 _STEPS = "write steps as: first >> second-a, second-b >> third"
 
 
-def load_workflow(folder: Path, entries: Mapping[str, Entry] | None = None) -> Workflow:
+def load_workflow(
+    repository: Path, entries: Mapping[str, Entry] | None = None, *, path: str = ""
+) -> Workflow:
     """Read and validate a project.
 
     Args:
-        folder: its root.
+        repository: the root of its repository's files.
         entries: what stands at each path of the commit, for `Stage.tree` and `Stage.shared_id`.
+        path: the project's folder in the repository, "" for all of it.
 
     Raises:
         ConfigError: with every problem of every file.
     """
-    workflow, problems = _read(folder)
+    workflow, problems = _read(repository, path)
     if workflow is None:
-        raise ConfigError(problems)
-    return identify_stages(
-        workflow, folder, entries or {}, has_submodules=bool(load_submodules(folder))
-    )
+        raise ConfigError(placed(problems, path))
+    has_submodules = bool(load_submodules(repository / path))
+    return identify_stages(workflow, repository, entries or {}, has_submodules=has_submodules)
 
 
-def load_stage(folder: Path, name: str) -> Stage:
-    """Read and validate one stage's folder of a project.
+def load_stage(repository: Path, name: str, path: str = "") -> Stage:
+    """Read and validate one stage's folder of a project; `path` as for `load_workflow`.
 
     Raises:
         ConfigError: with every problem of its files.
     """
-    if fault := problem_with_name(name) or fault_of_folder(folder, name):
+    if problem := _problem_with_path(repository, path):
+        raise ConfigError([problem])
+    if fault := problem_with_name(name) or fault_of_folder(repository / path, name):
         raise ConfigError([Problem(".", 0, "", "", f"stage {shorten(name)} {fault}")])
-    stage, problems = read_stage(folder, name)
+    stage, problems = read_stage(repository, path, name)
     if stage is None:
-        raise ConfigError(problems)
+        raise ConfigError(placed(problems, path))
     return stage
+
+
+def placed(problems: Sequence[Problem], path: str) -> Sequence[Problem]:
+    """Return problems of a project's files with their paths as from the repository's root."""
+    if not path:
+        return problems
+    return [replace(each, file=posixpath.normpath(f"{path}/{each.file}")) for each in problems]
 
 
 def load_project_name(folder: Path) -> ProjectName:
@@ -99,15 +113,29 @@ def load_submodules(folder: Path) -> bool | None:
     return {"yes": True, "no": False}.get(value)
 
 
-def check_project(folder: Path) -> Sequence[Problem]:
+def check_project(repository: Path, path: str = "") -> Sequence[Problem]:
     """Return all problems and warnings of a project: bodywork.ini's first, then by file and line.
+
+    `path` as for `load_workflow`; files are named as from there.
 
     An empty sequence, or one of warnings only, means that `load_workflow` succeeds.
     """
-    return _read(folder)[1]
+    return _read(repository, path)[1]
 
 
-def _read(root: Path) -> tuple[Workflow | None, Sequence[Problem]]:
+def _problem_with_path(repository: Path, path: str) -> Problem | None:
+    """Say why a project's folder is none that a commit holds, or return None."""
+    if fault := fault_of_path(repository, path):
+        return fault.problem(".")
+    if path and not (repository / path).is_dir():
+        return Problem(".", 0, "", "", f"{shorten(path)} is a file, not a folder")
+    return None
+
+
+def _read(repository: Path, path: str) -> tuple[Workflow | None, Sequence[Problem]]:
+    if problem := _problem_with_path(repository, path):
+        return None, [problem]
+    root = repository / path
     if fault := fault_of_root(root):
         return None, [fault.problem(".")]
     text = read_text(root, FILE)
@@ -121,8 +149,8 @@ def _read(root: Path) -> tuple[Workflow | None, Sequence[Problem]]:
     steps, is_sound = _read_steps(document, flow)
     wanted = _wanted(document, steps, flow.get("RUN_ON_FAILURE", ""))
     _check_names(document, project.get("PROJECT_NAME", ""), wanted)
-    lost = _check_submodules(root, document, wanted, flow.get("SUBMODULES", ""))
-    stages, problems = _read_stages(root, document, wanted, lost)
+    lost = _check_submodules(repository, path, document, wanted, flow.get("SUBMODULES", ""))
+    stages, problems = _read_stages(repository, path, document, wanted, lost)
     unused = unused_folders(root, wanted) if wanted and is_sound else []
     problems = sorted([*document.problems, *problems, *unused], key=_place)
     if any(not problem.warning for problem in problems):
@@ -164,11 +192,16 @@ def _wanted(document: Document, steps: Sequence[Sequence[str]], failure: str) ->
 
 
 def _read_stages(
-    root: Path, document: Document, wanted: Mapping[str, str], lost: Collection[str]
+    repository: Path,
+    path: str,
+    document: Document,
+    wanted: Mapping[str, str],
+    lost: Collection[str],
 ) -> tuple[dict[StageName, Stage], list[Problem]]:
     """Read each stage's folder; only a stage without an error is returned."""
     stages: dict[StageName, Stage] = {}
     problems: list[Problem] = []
+    root = repository / path
     folders = folders_of(root)
     for name, key in wanted.items():
         if name in lost:
@@ -179,7 +212,7 @@ def _read_stages(
             hint = suggest(name, folders) if near else ""
             document.complain("workflow", key, f"stage {shorten(name)} {fault}", hint)
             continue
-        stage, found = read_stage(root, name)
+        stage, found = read_stage(repository, path, name)
         problems += found
         if stage:
             stages[stage.name] = stage
@@ -190,7 +223,7 @@ def _read_stages(
 
 
 def _check_submodules(
-    root: Path, document: Document, wanted: Mapping[str, str], answer: str
+    repository: Path, path: str, document: Document, wanted: Mapping[str, str], answer: str
 ) -> Collection[str]:
     """Complain about a stage that is a submodule, and warn of others, where none are fetched.
 
@@ -199,7 +232,8 @@ def _check_submodules(
     """
     if answer == "yes":
         return ()
-    paths = find_submodules(root)
+    within = f"{path}/" if path else ""
+    paths = [each.removeprefix(within) for each in find_submodules(repository)]
     inside = [name for name in wanted if any(is_within(path, {name}) for path in paths)]
     for name in inside:
         what = "is a submodule" if name in paths else "has a submodule in it"
@@ -214,7 +248,7 @@ def _check_submodules(
         message = f"the repository has submodules, whose files are not fetched ({few})"
         hint = "SUBMODULES=yes in this section fetches them; SUBMODULES=no says that none is needed"
         document.complain("workflow", "", message, hint, warning=True)
-    return [name for name in inside if name in paths and is_empty(root / name)]
+    return [name for name in inside if name in paths and is_empty(repository / path / name)]
 
 
 def _check_names(document: Document, project: str, wanted: Mapping[str, str]) -> None:

@@ -20,8 +20,14 @@ SECTIONS = ("default", "batch", "service", "secrets")
 _KINDS = {"batch": schemas.BATCH, "service": schemas.SERVICE}
 
 
-def read_stage(root: Path, name: str) -> tuple[Stage | None, Sequence[Problem]]:
-    """Read a stage's folder; there is no stage where there is an error."""
+def read_stage(repository: Path, path: str, name: str) -> tuple[Stage | None, Sequence[Problem]]:
+    """Read a stage's folder; there is no stage where there is an error.
+
+    Args:
+        repository: the root of its files.
+        path: the project's folder in it.
+    """
+    root = repository / path
     file = f"{name}/config.ini"
     text = read_text(root, file)
     if isinstance(text, Fault):
@@ -34,7 +40,7 @@ def read_stage(root: Path, name: str) -> tuple[Stage | None, Sequence[Problem]]:
     script = common.get("EXECUTABLE_SCRIPT", "")
     if script:
         _check_script(root, name, script, document)
-    shared = _read_shared(root, common, document)
+    shared = _read_shared(repository, path, common, document)
     problems = [*document.problems, *check_requirements(root, name)]
     if kind is None or any(not problem.warning for problem in problems):
         return None, problems
@@ -47,6 +53,7 @@ def read_stage(root: Path, name: str) -> tuple[Stage | None, Sequence[Problem]]:
         memory_request_mb=common.get("MEMORY_REQUEST_MB"),
         secrets=secrets,
         shared=shared,
+        path=path,
     )
     return stage, problems
 
@@ -104,18 +111,19 @@ def _read_secrets(document: Document) -> tuple[SecretVariable, ...]:
 
 
 def _read_shared(
-    root: Path, common: Mapping[str, Any], document: Document
+    repository: Path, path: str, common: Mapping[str, Any], document: Document
 ) -> tuple[str, ...] | None:
-    """Return what SHARED names, sorted; None where it is not there."""
+    """Return what SHARED names, as from the repository's root, sorted; None without it."""
     if "SHARED" not in common:
         return None
     found = set()
-    for path in common["SHARED"]:
-        normal = posixpath.normpath(path)
+    for shared in common["SHARED"]:
+        normal = posixpath.normpath(posixpath.join(path, shared))
         if normal.split("/")[0] == "..":
             hint = "give paths within the repository, as from bodywork.ini"
-            document.complain("default", "SHARED", f"{shorten(path)} leads out of it", hint)
-        elif fault := fault_of_path(root, "" if normal == "." else normal):
+            message = f"{shorten(shared)} leads out of the repository"
+            document.complain("default", "SHARED", message, hint)
+        elif fault := fault_of_path(repository, "" if normal == "." else normal):
             document.complain("default", "SHARED", fault.sentence(), fault.hint)
         found.add("" if normal == "." else normal)
     return tuple(sorted(found))

@@ -156,6 +156,16 @@ def ask_git(folder: str, environment: Mapping[str, str]) -> Ended | None:
         return None
 
 
+def locate_project(folder: Path) -> tuple[Path, str]:
+    """Return the repository's root and the project's path in it, for a project's folder.
+
+    A folder that is in no repository is taken for a root itself.
+    """
+    if os.path.lexists(folder / ".git") or not (root := find_root(str(folder))):
+        return folder, ""
+    return Path(root), os.path.relpath(os.path.abspath(folder), root)
+
+
 def find_root(folder: str) -> str:
     """Return the nearest folder above this one that is the root of a repository; "" for none."""
     above = os.path.dirname(os.path.abspath(folder))

@@ -51,10 +51,9 @@ def find_fault(folder: str, branch: str = "main") -> tuple[str, str] | None:
     if {"HEAD", "objects"} <= names:
         return None  # a bare repository, whatever is wrong with it
     if root := find_root(folder):
-        return (
-            f"it is a folder of the repository {root}",
-            f"give {root}; a project in a subfolder of a repository is not supported yet",
-        )
+        path = shlex.quote(os.path.relpath(folder, root))
+        hint = f"give {root}; --path={path} names a project in a folder of it"
+        return f"it is a folder of the repository {root}", hint
     return (
         "the folder has no .git",
         f"cd {shlex.quote(folder)} && git init -b {shlex.quote(branch)} && {COMMIT_ALL}",

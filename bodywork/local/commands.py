@@ -35,7 +35,7 @@ def build_spec(
     endpoint: Endpoint | None = None,
 ) -> dict[str, Any]:
     """Return an attempt's spec.json; it names secrets, and holds none."""
-    environment = environments.choose(cache, source / stage.name, commit)
+    environment = environments.choose(cache, source / stage.folder, commit)
     command = [environment.python, stage.script, *stage.args]
     _log(attempt, environment, command)
     limit = startup = None
@@ -53,7 +53,7 @@ def build_spec(
         "origin": attempt.origin,
         "commit": commit,
         "source": str(source),
-        "folder": str(stage.name),
+        "folder": stage.folder,
         "command": command,
         "limit_seconds": limit,
         "limit_reason": f"exceeded MAX_COMPLETION_TIME_SECONDS={limit}",

@@ -8,13 +8,14 @@ import posixpath
 import re
 from dataclasses import dataclass
 
-from bodywork.errors import OtherRepository
+from bodywork.errors import OtherRepository, UsageError
 from bodywork.model.redaction import redact_address
 
 # Patterns are texts: `re` compiles (and keeps) those that are needed, which costs at import else.
 SCHEME = r"(?s)([A-Za-z][A-Za-z0-9+.-]*)://(.*)\Z"
 SCP = r"(?:([^@:/]+)@)?(\[[0-9A-Fa-f:.]+\]|[^:/@\[\]]+):(?!/?:)(.+)\Z"
 """`user@host:path`: user, host, path."""
+LONGEST_PATH = 500
 _PERCENT = rb"%([0-9A-Fa-f]{2})"
 _LONE = r"[\ud800-\udc7f\udd00-\udfff]"
 """Surrogates that stand for no byte of a file's name."""
@@ -81,6 +82,40 @@ def identify_repository(address: str) -> str:
     if not is_path(shown) and (match := re.match(SCP, shown)):
         return _canonical_host(match[2], "") + _canonical_path("/" + match[3])
     return _canonical_path(shown)
+
+
+def identify_project(address: str, path: str) -> str:
+    """Return what a project is known by: its repository, and its folder in it where it has one."""
+    repository = identify_repository(address)
+    return f"{repository}//{_printable(path)}" if path else repository
+
+
+def check_path(text: str) -> str:
+    """Return the path of a project in its repository in one form: no "." and no "/" at its end.
+
+    "" and "." are the repository's root.
+
+    Raises:
+        UsageError: it is absolute, leads out of the repository, or cannot be a path of a commit.
+    """
+    parts = [part for part in text.split("/") if part not in ("", ".")]
+    fault = ""
+    if text.startswith(("/", "~")):
+        fault = "is absolute"
+    elif ".." in parts:
+        fault = "has '..' in it"
+    elif "\\" in text or not text.isprintable() or "$(" in text:
+        fault = "has characters that no project's path should have"
+    elif ".git" in text.casefold().split("/"):
+        fault = "is no part of a commit"
+    elif len(text) > LONGEST_PATH:
+        fault = f"has more than {LONGEST_PATH} characters"
+    if fault:
+        raise UsageError(
+            f"the path {text[:LONGEST_PATH]!r} {fault}",
+            hint="give the project's folder as from the repository's root: services/iris",
+        )
+    return "/".join(parts)
 
 
 def is_path(address: str) -> bool:

@@ -61,6 +61,7 @@ class Stage:
         shared: what SHARED names, by paths from the repository's root; None where there is none.
         shared_id: stands for all that it can read of the repository outside of its folder
             (`bodywork.model.tree`); "" if unknown.
+        path: its project's folder, relative to the repository's root; "" for that.
     """
 
     name: StageName
@@ -73,6 +74,12 @@ class Stage:
     tree: str = ""
     shared: tuple[str, ...] | None = None
     shared_id: str = ""
+    path: str = ""
+
+    @property
+    def folder(self) -> str:
+        """The path of its folder, relative to the repository's root."""
+        return f"{self.path}/{self.name}" if self.path else str(self.name)
 
     @property
     def type(self) -> StageType:

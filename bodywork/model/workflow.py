@@ -41,5 +41,7 @@ class Workflow:
         bodywork.ini counts by what it says of a stage (its image, its project, what runs before
         it), and not by its text.
         """
-        others = frozenset(other for other in self.stages if other != name)
-        return Scope(name, others, self.stages[name].shared, (PROJECT_FILE,))
+        stage = self.stages[name]
+        others = frozenset(other.folder for other in self.stages.values() if other != stage)
+        settings = f"{stage.path}/{PROJECT_FILE}" if stage.path else PROJECT_FILE
+        return Scope(stage.folder, others, stage.shared, (settings,))

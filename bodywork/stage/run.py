@@ -24,7 +24,8 @@ from bodywork.stage.secrecy import hide_from_children, withheld_secrets, without
 from bodywork.stage.signals import Forwarder, Stopped, forwarded, signal_code
 from bodywork.stage.tool_output import ToolOutput
 
-LoadStage = Callable[[Path, str], Stage]
+LoadStage = Callable[[Path, str, str], Stage]
+"""Reads a stage: a repository's files, the stage's name, and the project's path."""
 GetVariables = Callable[[Path, Stage], Mapping[str, str]]
 """Returns what a stage of a checkout gets beside the environment."""
 Say = Callable[[str], None]
@@ -40,6 +41,7 @@ class StageOrder:
         reference: the branch or tag, for people and for servers that do not give commits by id.
         commit: full id; "" for the reference's newest.
         stage: the name of the stage's folder.
+        path: the project's folder in the repository, "" for its root.
     """
 
     repository: str
@@ -47,6 +49,7 @@ class StageOrder:
     reference: str
     commit: str
     stage: str
+    path: str = ""
 
 
 def run_stage(
@@ -86,17 +89,19 @@ def run_stage(
         with (
             hidden_in_errors(secrets),
             forwarded() as signals,
-            source.checkout(order.repository, order.reference, order.commit, say=tell) as checkout,
+            source.checkout(
+                order.repository, order.reference, order.commit, path=order.path, say=tell
+            ) as checkout,
             tempfile.TemporaryDirectory(prefix="bodywork-stage-") as scratch,
         ):
             if checkout.note:
                 tell(f"note: {checkout.note}")
-            for path in [each for each in checkout.pointers if is_within(each, {order.stage})][:1]:
+            stage = load_stage(checkout.folder, order.stage, order.path)
+            for path in [each for each in checkout.pointers if is_within(each, {stage.folder})][:1]:
                 tell(f"note: {path} is a pointer of Git LFS, and not the file itself")
-            stage = load_stage(checkout.folder, order.stage)
-            folder = checkout.folder / order.stage
+            folder = checkout.project / order.stage
             script = _find_script(folder, stage)
-            own = {**without_secrets(environment), **get_variables(checkout.folder, stage)}
+            own = {**without_secrets(environment), **get_variables(checkout.project, stage)}
             secrets += [own.get(each.variable, "") for each in stage.secrets]
             _check_secrets(stage, own)
             python = find_python(own)

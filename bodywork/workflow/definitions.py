@@ -26,6 +26,8 @@ def render_stage(stage: Stage) -> dict[str, Any]:
         raw["tree"] = stage.tree
     if stage.shared is not None:
         raw["shared"] = list(stage.shared)
+    if stage.path:
+        raw["path"] = stage.path
     if stage.shared_id:
         raw["shared_id"] = stage.shared_id
     return raw
@@ -49,4 +51,5 @@ def parse_stage(name: StageName, raw: Mapping[str, Any]) -> Stage:
         tree=raw.get("tree", ""),
         shared=tuple(raw["shared"]) if "shared" in raw else None,
         shared_id=raw.get("shared_id", ""),
+        path=raw.get("path", ""),
     )

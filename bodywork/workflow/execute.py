@@ -72,7 +72,7 @@ class Controller:
             CheckpointExists: the name is taken.
             UsageError: the request is too long for a record.
         """
-        run = RunName(name) if name else self._new_name(request.repository)
+        run = RunName(name) if name else self._new_name(request.path or request.repository)
         check_request(first := Progress(run, request))
         stored = self._runner.create(run, render_progress(first))
         self._fresh[run] = stored

@@ -66,7 +66,7 @@ def on_created(context: Context, checkpoint: Checkpoint, progress: Progress) -> 
             stages = plan_stages(workflow, earlier, request.from_stage, code)
             is_over = claims.RunsOver(context.records, checkpoint)
             claims.check_owners(context.engine, workflow, stages, request.deployer, is_over)
-            modules = find_modules(checkout.folder, workflow.stages)
+            modules = find_modules(checkout.project, workflow.stages)
             fixed = checkout.fixed or _was_fixed(request, earlier)
             context.checkouts.keep(progress.run, checkout, opened.pop_all())
     except (UsageError, *REFUSALS) as error:

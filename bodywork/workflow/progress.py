@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from bodywork.model.names import Namespace, RunName, StageName
 from bodywork.model.redaction import redact_address
-from bodywork.model.repository import Deployer, identify_repository
+from bodywork.model.repository import Deployer, identify_project
 from bodywork.model.run import (
     Claim,
     Observation,
@@ -66,7 +66,12 @@ class Request:
     @property
     def deployer(self) -> Deployer:
         """Whose services this run deploys."""
-        return Deployer(identify_repository(self.repository), self.adopt)
+        return Deployer(self.identity, self.adopt)
+
+    @property
+    def identity(self) -> str:
+        """The project, however its address is spelt."""
+        return identify_project(self.repository, self.path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,15 @@ from statemachine.checkpoint import Checkpoint
 
 
 def select_run(
-    checkpoints: Iterable[Checkpoint], *, run: str = "", repository: str = "", reference: str = ""
+    checkpoints: Iterable[Checkpoint],
+    *,
+    run: str = "",
+    repository: str = "",
+    reference: str = "",
+    path: str = "",
 ) -> Checkpoint:
     """Return the run called `run`, or the newest that is unfinished, or that failed and was not
-    followed by another of its repository, of that repository and reference where they are given.
+    followed by another of its project, of that repository, reference and path where they are given.
 
     Raises:
         RunNotFound: there is none; the message says what there is.
@@ -36,11 +41,11 @@ def select_run(
     superseded: set[str] = set()
     for each in newest:
         request = parse_progress(each.data).request
-        if not _is_of(request, repository, reference):
+        if not _is_of(request, repository, reference, path):
             continue
         if each.state not in lifecycle.TERMINAL:
             return each
-        of = identify_repository(request.repository)
+        of = request.identity
         if of not in superseded and each.state in (lifecycle.FAILED, lifecycle.ROLLED_BACK):
             return each
         superseded.add(of)
@@ -51,13 +56,16 @@ def select_run(
 
 
 def last_run(
-    checkpoints: Iterable[Checkpoint], repository: str, reference: str
+    checkpoints: Iterable[Checkpoint], repository: str, reference: str, path: str = ""
 ) -> Checkpoint | None:
-    """Return the newest run of that repository and reference (any, for ""), however it stands."""
+    """Return the newest run of that repository, reference and path, however it stands.
+
+    "" is any repository and any reference; and the path "" is any, where no repository is given.
+    """
     found = [
         each
         for each in checkpoints
-        if _is_of(parse_progress(each.data).request, repository, reference)
+        if _is_of(parse_progress(each.data).request, repository, reference, path)
     ]
     return max(found, key=lambda each: each.created_at, default=None)
 
@@ -77,9 +85,10 @@ def is_of_repository(request: Request, repository: str) -> bool:
     return given[0] == given[1] or len({identify_repository(each) for each in given}) == 1
 
 
-def _is_of(request: Request, repository: str, reference: str) -> bool:
+def _is_of(request: Request, repository: str, reference: str, path: str) -> bool:
     of_it = not repository or is_of_repository(request, repository)
-    return of_it and reference in ("", request.reference)
+    there = path == request.path or not (repository or path)
+    return of_it and there and reference in ("", request.reference)
 
 
 def needs_new_record(

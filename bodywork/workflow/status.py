@@ -65,7 +65,8 @@ class RunStatus:
     """A run, as people see it. `step` counts from 1; 0 before the first.
 
     `print` shows it in a few lines, and a notebook as a table.
-    `fixed`: its reference is known not to be a branch.
+    `fixed`: its reference is known not to be a branch. `project_path`: the project's folder in the
+    repository, "" for its root.
     """
 
     run: str
@@ -90,6 +91,7 @@ class RunStatus:
     hooks_failed: tuple[str, ...]
     fixed: bool = False
     hook_failures: tuple[HookFailure, ...] = ()
+    project_path: str = ""
 
     @property
     def ended(self) -> bool:
@@ -135,6 +137,7 @@ def run_status(checkpoint: Checkpoint, controller: ControllerStatus | None = Non
         fixed=progress.fixed,
         hooks_failed=tuple(dict.fromkeys(each.hook for each in checkpoint.failures)),
         hook_failures=checkpoint.failures,
+        project_path=request.path,
     )
 
 
@@ -146,6 +149,7 @@ def document(status: RunStatus) -> Mapping[str, Any]:
         "namespace": status.namespace,
         "project": status.project,
         "repository": status.repository,
+        "project_path": status.project_path or None,
         "reference": status.reference,
         "fixed": status.fixed,
         "commit": status.commit,

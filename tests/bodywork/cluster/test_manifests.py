@@ -1,6 +1,7 @@
 """What is sent to the API server, held to the rules that Kubernetes documents."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bodywork.cluster import labels
-from bodywork.cluster.cron_manifests import CronJob, build_cron_job
+from bodywork.cluster.cron_manifests import CronJob, build_cron_job, parse_cron_job
 from bodywork.cluster.manifests import (
     StageSource,
     build_deployment,
@@ -114,6 +115,24 @@ def test_a_stage_runs_the_pinned_commit() -> None:
         *("stage", "--commit", COMMIT, "--"),
         *("https://github.com/ada/shop", "main", "train"),
     ]
+
+
+@pytest.mark.parametrize("source", [GIT, SNAPSHOT])
+def test_a_stage_of_a_project_in_a_folder_is_told_its_path(source: StageSource) -> None:
+    [container] = job(source, replace(TRAIN, path="services/iris"))["spec"]["template"]["spec"][
+        "containers"
+    ]
+    words = [*container["command"], *container["args"]]
+    assert words[words.index("--path") + 1] == "services/iris"
+    assert words.index("--path") < words.index("--")
+    [container] = job(source)["spec"]["template"]["spec"]["containers"]
+    assert "--path" not in container["args"]
+
+
+@pytest.mark.parametrize("path", ["", "services/iris", "a=b/c d"])
+def test_a_schedule_keeps_its_path(path: str) -> None:
+    schedule = CronJob("shop", "@daily", "https://h/mono", "main", "shop:1", path=path)
+    assert parse_cron_job(build_cron_job(schedule, "ns")).cronjob == schedule
 
 
 def test_a_snapshot_is_mounted_and_its_digest_told() -> None:

@@ -115,7 +115,16 @@ CASES = [
     (TRAIN, "MB=100", "MB=100\nSHARED=", TRAIN, 6, "default", "SHARED", "is empty"),
     (TRAIN, "MB=100", "MB=100\nSHARED=serve,", TRAIN, 6, "default", "SHARED", "comma with no path"),
     (TRAIN, "MB=100", "MB=100\nSHARED=/etc", TRAIN, 6, "default", "SHARED", "no path within"),
-    (TRAIN, "MB=100", "MB=100\nSHARED=../serve", TRAIN, 6, "default", "SHARED", "leads out of it"),
+    (
+        TRAIN,
+        "MB=100",
+        "MB=100\nSHARED=../serve",
+        TRAIN,
+        6,
+        "default",
+        "SHARED",
+        "leads out of the repository",
+    ),
     (
         TRAIN,
         "MB=100",
@@ -124,7 +133,7 @@ CASES = [
         6,
         "default",
         "SHARED",
-        "leads out of it",
+        "leads out of the repository",
     ),
     (TRAIN, "MB=100", "MB=100\nSHARED=.git", TRAIN, 6, "default", "SHARED", "no part of a commit"),
     (

@@ -7,9 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bodywork.errors import OtherRepository, SourceError
+from bodywork.errors import OtherRepository, SourceError, UsageError
 from bodywork.git import parse_repository
-from bodywork.model.repository import Deployer, check_owner, identify_repository
+from bodywork.model.names import Namespace
+from bodywork.model.repository import (
+    Deployer,
+    check_owner,
+    check_path,
+    identify_project,
+    identify_repository,
+)
+from bodywork.workflow.progress import Request
 
 HOST_LETTERS = st.sampled_from("abcxyz0189")
 WORD = st.text(st.sampled_from("abcXYZ019-_é %"), min_size=1, max_size=6).filter(
@@ -134,3 +142,33 @@ def test_an_owner_is_only_asked_of_another_repository() -> None:
         assert word in refused.value.message
     for word in ("PROJECT_NAME", "--adopt"):
         assert word in refused.value.hint
+
+
+# -- a project in a folder of a repository ---------------------------------------------------------
+
+
+@given(st.text(st.sampled_from("abz/.~\\\n $(é")))
+def test_a_path_that_is_taken_stays_within_and_has_one_form(text: str) -> None:
+    try:
+        path = check_path(text)
+    except UsageError:
+        return
+    assert check_path(path) == path
+    assert not path.startswith("/")
+    assert not {"..", ".", ""}.intersection(path.split("/") if path else [])
+    assert os.path.normpath(f"/repository/{text}") == f"/repository/{path}".rstrip("/")
+
+
+def test_projects_of_one_repository_are_not_the_same() -> None:
+    places = [
+        ("https://h/mono", ""),
+        ("https://h/mono", "a"),
+        ("git@h:mono", "b"),
+        ("https://h/mono/a", ""),
+    ]
+    assert len({identify_project(*place) for place in places}) == len(places)
+    assert identify_project("git@h:mono.git", "a") == identify_project("https://h/mono", "a")
+    request = Request(Namespace("ns"), "https://h/mono", "main", path="a")
+    assert request.deployer == Deployer("h/mono//a")
+    with pytest.raises(OtherRepository):
+        check_owner("shop--serve", "h/mono", request.deployer)

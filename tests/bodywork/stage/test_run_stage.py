@@ -26,7 +26,7 @@ class Folder:
             say('git version 2.0')
             yield Checkout(repository, reference, commit, folder, {})
 
-def load_stage(folder, name):
+def load_stage(folder, name, path):
     told = json.loads(folder.joinpath(name, 'stage.json').read_text())
     secrets = tuple(SecretVariable(each, 'vault') for each in told.pop('secrets'))
     return Stage(name, Batch(30, 0), secrets=secrets, **told)
