@@ -168,7 +168,7 @@ class Client:
         query = _selectors(label_selector, field_selector)
         try:
             return self._pages(path, query)
-        except Expired:  # the rest of the pages is gone; all at once cannot expire
+        except Expired:  # the rest of the pages is gone; all at once is not
             return _listed(self._send("GET", path, query=query, listing=True))[:2]
 
     def create(self, path: str, body: Found, *, sure: bool = True) -> Found:
@@ -283,8 +283,10 @@ class Client:
         question = Question(method, path, query or {}, body, content)
         table = LOOKS if method == "GET" else WRITES
 
+        dated = method != "GET" or "continue" in question.query
+
         def answer(error: BodyworkError) -> Answer:
-            what = table[classify(error, listing=listing)]
+            what = table[classify(error, listing=listing, dated=dated)]
             return what if what in _PATIENCE else Answer.CALLER
 
         def attempt() -> Found:

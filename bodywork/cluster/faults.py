@@ -33,7 +33,7 @@ class Fault(enum.Enum):
     """The classes of faults."""
 
     NOT_SENT = "no connection, 429 or 503: not carried out"
-    LOST = "reset, time-out, 500, 502, 504, cut short, or not an answer of an API server"
+    LOST = "reset, time-out, 500, 502, 504, cut short, or no answer that fits the request"
     CREDENTIALS = "401, or credentials or a certificate that do not hold"
     NOT_PERMITTED = "403: the role lacks a right (RBAC)"
     REFUSED = "403: a policy or an admission webhook refuses it"
@@ -111,18 +111,22 @@ _CLASSES: tuple[tuple[type[BodyworkError], Fault], ...] = (
 )
 
 
-def classify(error: BodyworkError, *, listing: bool = False) -> Fault:
+def classify(error: BodyworkError, *, listing: bool = False, dated: bool = True) -> Fault:
     """Return the class of a fault.
 
     Args:
         error: as `errors` has translated it.
         listing: whether it answers a LIST; a collection of a namespace is always there.
+        dated: whether the request names a version or goes on with a list; else nothing of it can
+            be too old, and the answer says nothing.
     """
     if isinstance(error, Unavailable):
         return Fault.LOST if error.ambiguous else Fault.NOT_SENT
     if isinstance(error, NotFound):
         unserved = listing or _NOT_SERVED in error.message
         return Fault.NOT_SERVED if unserved else Fault.NOT_FOUND
+    if isinstance(error, Expired) and not dated:
+        return Fault.LOST
     for kind, fault in _CLASSES:
         if isinstance(error, kind):
             return fault

@@ -78,6 +78,8 @@ REGRESSIONS = (
     Regression("all", 3089, "a late controller published the source of a run that had ended"),
     Regression("all", 3102, "a late controller noted a stop on a Job that had ended"),
     Regression("all", 112650, "a controller that slept made a Job anew after its run was pruned"),
+    Regression("all", 127713, "a list that the API server called too old ended a roll-back"),
+    Regression("all", 116984, "a list that the API server called too old ended a roll-back"),
     Regression("pairs", 3009, "a cancel that was overtaken rolled a Deployment back once more"),
     Regression("pairs", 3133, "a Service was changed by a controller of a run that was cancelled"),
     Regression("pairs", 3012, "one of two services that failed with ROLLBACK_SCOPE=stage stayed"),

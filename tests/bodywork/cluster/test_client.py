@@ -279,6 +279,17 @@ def test_a_list_whose_pages_expire_is_begun_anew(
     assert "limit" not in server.requests[-1].query
 
 
+@pytest.mark.parametrize("times", [1, 2, 5])
+def test_an_answer_that_a_look_is_too_old_is_no_result_where_it_names_no_version(
+    server: ApiServer, connect: Callable[..., Client], times: int
+) -> None:
+    client = connect(RetryPolicy(attempts=20, initial_wait_seconds=0.01, maximum_wait_seconds=0.01))
+    server.will(Misbehaviour.REFUSE, status=410, reason="Expired", times=times)
+    [listed] = client.list_all(MAPS)[0]
+    server.will(Misbehaviour.REFUSE, status=410, reason="Expired", times=times)
+    assert client.get(f"{MAPS}/there") == listed
+
+
 def test_a_delete_meant_for_another_object_changes_nothing(
     server: ApiServer, connect: Callable[..., Client]
 ) -> None:
