@@ -44,10 +44,19 @@ def has_ended(pid: int, identity: str, proc: Path = PROC) -> bool | None:
     return seen[0] in _ENDED or seen[1] != start
 
 
+def boot_id(proc: Path = PROC) -> str:
+    """Return a word that is another one after each start of the machine; "" where that cannot be
+    known."""
+    try:
+        return (proc / _BOOT_ID).read_text("ascii").strip()
+    except (OSError, ValueError):
+        return ""
+
+
 def _place(proc: Path) -> str:
     """Return the boot and the process namespace of this process."""
     try:
-        boot = (proc / _BOOT_ID).read_text("ascii").strip()
+        boot = boot_id(proc)
         return f"{boot}/{os.readlink(proc / 'self' / 'ns' / 'pid')}" if boot else ""
     except (OSError, ValueError):
         return ""

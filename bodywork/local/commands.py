@@ -3,6 +3,7 @@
 import logging
 import os
 import shlex
+import time
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ def build_spec(
         startup = stage.kind.max_startup_time_seconds
     return {
         "uid": os.urandom(8).hex(),
+        "laid_out_at": time.monotonic_ns(),
         "namespace": attempt.namespace,
         "project": attempt.project,
         "run": attempt.run,

@@ -14,6 +14,7 @@ from bodywork.local.jobs import Jobs
 from bodywork.local.logs import read_log
 from bodywork.local.refusals import translated
 from bodywork.local.services import Services
+from bodywork.local.spares import Spares
 from bodywork.local.spawn import Spawner
 from bodywork.local.supervisor.copying import copy_tree, remove_tree
 from bodywork.local.supervisor.files import make_folder
@@ -55,7 +56,8 @@ class LocalEngine:
         self._guard = guard
         self._folders = Folders.of(root, namespace)
         self._spawner = Spawner()
-        self._jobs = Jobs(self._folders, environments, self._spawner)
+        self._spares = Spares()
+        self._jobs = Jobs(self._folders, environments, self._spawner, self._spares)
         self._services = Services(self._folders, environments, self._spawner)
         make_folder(str(self._folders.services))
 
@@ -65,6 +67,7 @@ class LocalEngine:
 
     def close(self) -> None:
         """End the helper process of this controller; stages go on."""
+        self._spares.stop()
         self._spawner.close()
 
     def heed(self, check: Callable[[], None], check_unless_recent: Callable[[], None]) -> None:
@@ -90,6 +93,7 @@ class LocalEngine:
     def release(self, run: RunName, commit: str = "") -> None:
         """Drop the run's source and the work trees of its batch stages."""
         with self._guard(run):
+            self._spares.stop()
             for source in self._folders.sources(run):
                 discard(self._folders, source)
             for attempt in self._attempts(run):

@@ -4,7 +4,8 @@
 
     <state>/namespaces/<namespace>/
         runs/<run>/                     the run's record (the checkpoint store's files) and:
-            source-<commit>/            the project at the run's commit, while it runs
+            source-<commit>-<boot>/     the project at the run's commit, while it runs, and
+            .source-….ready-<n>/        spare copies of it
             attempts/<stage>/<n>/       one attempt of a batch stage
         services/<project--stage>/
             live.json                   which version answers
@@ -23,6 +24,7 @@ from pathlib import Path
 
 from bodywork.model.names import service_name
 from bodywork.model.run import StageRun
+from statemachine.processes import boot_id
 
 
 def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
@@ -79,13 +81,16 @@ class Folders:
         return self.runs / run
 
     def source(self, run: str, commit: str) -> Path:
-        """Return the project's files for a run, at the commit that is on its record."""
-        return self.run(run) / f"source-{commit}"
+        """Return the project's files for a run, at the commit that is on its record.
+
+        They count as long as the machine runs: a loss of power may leave files that are cut short.
+        """
+        return self.run(run) / "-".join(filter(None, ["source", commit, boot_id()[:8]]))
 
     def sources(self, run: str) -> list[Path]:
         """Return the folders that are kept of a project for a run, also half made, and those of
         earlier versions; what is no folder is not ours."""
-        names = ("source", "source-*", ".source.*")
+        names = ("source", "source-*", ".source.*", ".source-*")
         found = (each for name in names for each in self.run(run).glob(name))
         return [each for each in found if each.is_dir() and not each.is_symlink()]
 

@@ -8,6 +8,7 @@ from bodywork.local.commands import build_spec
 from bodywork.local.folders import Folders
 from bodywork.local.logs import read_tail
 from bodywork.local.secrets import values_of, versions_of
+from bodywork.local.spares import Spares
 from bodywork.local.spawn import Spawner
 from bodywork.model.run import Observation, Phase, StageRun
 from bodywork.model.stage import Stage
@@ -18,10 +19,11 @@ CHANGED = ("(not shown: a secret of the stage was changed after it had started)"
 class Jobs:
     """The batch attempts of one namespace."""
 
-    def __init__(self, folders: Folders, cache: Path, spawner: Spawner) -> None:
+    def __init__(self, folders: Folders, cache: Path, spawner: Spawner, spares: Spares) -> None:
         self._folders = folders
         self._cache = cache
         self._spawner = spawner
+        self._spares = spares
 
     def ensure(self, attempt: StageRun, stage: Stage, commit: str) -> str:
         """Start the attempt unless it ever was; return its uid."""
@@ -31,8 +33,9 @@ class Jobs:
             spec = build_spec(self._folders, self._cache, attempt, stage, commit, source=source)
             processes.lay_out(folder, spec)
         if not processes.was_claimed(folder):
-            require_source(self._folders, attempt, commit)
+            source = require_source(self._folders, attempt, commit)
             self._spawner.supervise(folder)
+            self._spares.prepare(source)
         return processes.look(folder).uid
 
     def observe(self, attempt: StageRun) -> Observation:

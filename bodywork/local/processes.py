@@ -73,7 +73,8 @@ def lay_out(folder: Path, spec: dict[str, Any]) -> bool:
         making.mkdir(mode=0o700)
         os.mkfifo(making / files.WAKE, 0o600)
         os.mkfifo(making / files.CONTROL, 0o600)
-        files.write_json(str(making / files.SPEC), spec, durable=True)
+        files.write_json(str(making / files.SPEC), spec)
+        files.sync(str(making / files.SPEC))
         (making / files.LOG).touch(0o600)
         keep_room(str(making))
     except OSError:

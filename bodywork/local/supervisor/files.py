@@ -124,7 +124,6 @@ def claim(folder: str, keeper: int | None = None) -> bool:
                 write_all(descriptor, json.dumps([keeper, started_at(keeper)]).encode())
     finally:
         os.close(descriptor)
-    _sync_attempt(folder)
     return True
 
 
@@ -137,14 +136,13 @@ def find_keeper(folder: str) -> int | None:
     return keeper if identity and started_at(keeper) == identity else None
 
 
-def _sync_attempt(folder: str) -> None:
+def sync_claim(folder: str) -> None:
     """Have a claim outlast a loss of power: what was started once is never taken for new.
 
-    With it the folders above up to that of the run or service, which may be new.
+    File systems keep the order of changes of names in their journals: with it, the folders above,
+    which may be new, are there as well.
     """
-    for _ in range(4):
-        sync(folder)
-        folder = os.path.dirname(folder)
+    sync(folder)
 
 
 def send_command(folder: str, command: bytes) -> bool:

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from bodywork.execution import clock, process_tree
-from bodywork.local.supervisor import child, files
+from bodywork.local.supervisor import child, files, spare
 from bodywork.local.supervisor.copying import copy_tree, remove_tree
 from bodywork.local.supervisor.last_status import write_last
 from bodywork.local.supervisor.log import Log
@@ -56,7 +56,7 @@ class Supervisor:
         self._record()
         try:
             if not self.spec.get("prepared"):
-                copy_tree(self.spec["source"], self._path(files.WORK))
+                self._lay_out_work()
             self.environment = self._environment()
         except OSError as error:
             self._remove_work()
@@ -78,8 +78,14 @@ class Supervisor:
         why = self.stopping or f"its requirements cannot be installed (exit code {code})"
         return self._refuse(why, final=not self.stopping, code=code)
 
+    def _lay_out_work(self) -> None:
+        source, work = self.spec["source"], self._path(files.WORK)
+        if not spare.take(source, work, self.spec.get("laid_out_at", 0)):
+            copy_tree(source, work)
+
     def _serve(self) -> None:
         """Run the script; again and again for an accepted service."""
+        files.sync_claim(self.folder)
         pause = 0.5
         while True:
             began = clock.now()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bodywork.local.folders import Folders
 from tests.bodywork.cli.conftest import CommandLine, Project
 
 RUN = "foreign"
@@ -17,7 +18,7 @@ PLACES = {
     "version": f"services/shop--two/versions/{RUN}-1",
     "live": "services/shop--two/live.json",
     "claim": "services/shop--two/claim.json",
-    "source": f"runs/{RUN}/source-{{commit}}",
+    "source": f"runs/{RUN}/{{source}}",
     "attempts": f"runs/{RUN}/attempts",
     "attempt": f"runs/{RUN}/attempts/one/1",
 }
@@ -31,7 +32,8 @@ def test_a_file_in_the_way_fails_the_run(
     shop.service("two", SERVE)
     commit = shop.commit()
     assert bodywork("setup-namespace", "default").code == 0
-    file = home / "namespaces" / "default" / PLACES[place].format(commit=commit)
+    source = Folders.of(home, "default").source(RUN, commit).name
+    file = home / "namespaces" / "default" / PLACES[place].format(source=source)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(content)
     said = bodywork("workflow", shop.url, "main", "--as", RUN)

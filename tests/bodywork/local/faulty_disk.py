@@ -37,6 +37,8 @@ class Disk:
             replace(name, self._guarded(getattr(os, name)))
         replace("open", self._opening(os.open))
         replace("write", self._writing(os.write))
+        if hasattr(os, "copy_file_range"):
+            replace("copy_file_range", _cannot_share)
 
     def _guarded(self, call: Callable[..., Any]) -> Callable[..., Any]:
         def guarded(*arguments: Any, **named: Any) -> Any:
@@ -67,6 +69,10 @@ class Disk:
             return call(descriptor, half)
 
         return writing
+
+
+def _cannot_share(*_: object) -> int:
+    raise OSError(errno.EOPNOTSUPP, "Operation not supported")
 
 
 def install() -> None:

@@ -51,14 +51,29 @@ def test_a_file_is_replaced_as_a_whole_or_not_at_all(
     assert [each.name for each in tmp_path.iterdir()] == ["spec.json"]
 
 
+SHARING = ["shares", errno.EOPNOTSUPP, errno.EXDEV, errno.ENOSYS, errno.EINVAL]
+
+
+@pytest.mark.parametrize("sharing", SHARING)
 @pytest.mark.parametrize("room", [0, 3, 4095, 4096])
 def test_a_work_tree_is_copied_as_a_whole_or_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int, sharing: str | int
 ) -> None:
+    """Whether the file system copies by itself, in parts or not, or cannot do that."""
     source, target = tmp_path / "source", tmp_path / "target"
     source.mkdir()
     (source / "main.py").write_bytes(b"x" * 4096)
-    monkeypatch.setattr(os, "write", Disk(room, 1000).take)
+    disk = Disk(room, 1000)
+
+    def share(reading: int, writing: int, count: int) -> int:
+        if isinstance(sharing, int):
+            raise OSError(sharing, "not possible")
+        taken = disk.take(writing, os.read(reading, 1000)[: disk.room or 1000])
+        os.lseek(reading, os.lseek(writing, 0, os.SEEK_CUR), os.SEEK_SET)
+        return taken
+
+    monkeypatch.setattr(os, "copy_file_range", share, raising=False)
+    monkeypatch.setattr(os, "write", disk.take)
     if room < 4096:
         with pytest.raises(OSError, match="No space left on device"):
             copy_tree(str(source), str(target))
