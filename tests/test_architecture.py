@@ -35,7 +35,8 @@ QUARANTINE = {
     ),
     "tenacity": ("statemachine.retries",),
     "transitions": ("statemachine.machine",),
-    "configparser": ("bodywork.config",),
+    "configparser": ("bodywork.config", "bodywork.execution.installer_settings"),
+    "packaging": ("bodywork.config.specifiers",),
 }
 
 

@@ -14,6 +14,7 @@ from bodywork.cluster import labels
 from bodywork.cluster.manifests import CONTAINER
 from bodywork.cluster.trouble_rows import Wait
 from bodywork.cluster.troubles import Trouble, explain, one_line
+from bodywork.execution.installation_errors import is_final_message
 from bodywork.model.redaction import redact
 from bodywork.model.run import Observation, Phase
 
@@ -268,6 +269,7 @@ def _ended(job: Found, pod: Found, terminated: Found) -> Observation:
         Phase.SUCCEEDED if well else Phase.FAILED,
         reason=kept if well else describe_end(pod, terminated),
         exit_code=code,
+        final=not well and is_final_message(str(terminated.get("message") or "")),
         started_at=moment(terminated.get("startedAt")),
         ended_at=moment(terminated.get("finishedAt")),
         tail=() if well else tail_of(terminated),

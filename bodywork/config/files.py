@@ -13,6 +13,11 @@ from bodywork.config.hostile import shorten
 from bodywork.errors import Problem
 
 LIMIT_BYTES = 1 << 20
+UTF_16_HINT = (
+    "save it as UTF-8; Windows PowerShell writes UTF-16 after `>`, and UTF-8 with "
+    "`| Out-File -Encoding utf8 FILE`"
+)
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -75,6 +80,8 @@ def read_text(root: Path, name: str) -> str | Fault:
         return Fault(name, f"cannot be read: {_reason(error)}")
     if len(raw) > LIMIT_BYTES:
         return Fault(name, "is larger than 1 MiB", "keep data elsewhere; this file is text")
+    if raw.startswith(_UTF_16):
+        return Fault(name, "is UTF-16 text, not UTF-8", UTF_16_HINT)
     if b"\0" in raw:
         return Fault(name, "is binary, not text", line=_line(raw, raw.index(b"\0")))
     try:

@@ -1,13 +1,15 @@
 """One requirement: name, extras, versions, marker, as PEP 508 and PEP 440 define them.
 
-Pip's own parser is not there where this runs (a stage's environment is made later), and says little
-about what was meant. Whoever changes this module: each expression must fail in linear time, since
-the text is somebody else's; runs of blanks are made single ones first.
+The library `packaging` decides, as it does in pip; what is refused is then looked at for what was
+meant, since its words tell little about that. Whoever changes this module: each expression must
+fail in linear time, since the text is somebody else's; runs of blanks are made single ones first.
 """
 
 import re
+from pathlib import Path
 
 from bodywork.config.hostile import shorten
+from bodywork.execution.references import find_reference
 from bodywork.model.redaction import redact
 
 HINT = "write one requirement a line, such as pandas==2.2.3"
@@ -22,8 +24,8 @@ _VERSION = re.compile(
     re.IGNORECASE,
 )
 _PREFIX = re.compile(_RELEASE + r"\.\*\Z")
-_PLACE = re.compile(r"(?:[A-Za-z][-+.A-Za-z0-9]*://|file:|\.{0,2}/|\.{1,2}\Z)\S*")
-_ARCHIVE = re.compile(r"\S+\.(?:whl|zip|tar\.gz|tar\.bz2|tar\.xz|tgz)\Z")
+_NAMED_PLACE = re.compile(rf"{_NAME} ?(?:\[[^\]]*\])? ?@")
+_PLACE_MARKER = re.compile(r" ;(.*)\Z")
 _OPTIONS = re.compile(
     r"(?: --hash[= ](?:sha256|sha384|sha512):[0-9a-f]+"
     r"| (?:--config-settings?|-C|--global-option)[= ](?:\"[^\"]*\"|'[^']*'|[^\s\"']\S*))*\Z"
@@ -45,20 +47,36 @@ def problem_with_requirement(text: str) -> tuple[str, str]:
     body = line[: begins.start()] if begins else line
     if begins and not _OPTIONS.match(line, begins.start()):
         return f"pip cannot read what follows {shorten(body)}", "options are: --hash=sha256:…"
-    place, _, marker = body.partition(" ;")
-    if _PLACE.fullmatch(place) or _ARCHIVE.fullmatch(place):
-        return _say(body, problem_with_marker(marker) if marker else "")
+    if not _NAMED_PLACE.match(body) and find_reference(body, "", Path("/")):
+        marker = _PLACE_MARKER.search(body)
+        return _say(body, problem_with_marker(marker[1]) if marker else "")
+    return _say(body, _problem_with_named(body))
+
+
+def _problem_with_named(body: str) -> str:
+    from packaging.requirements import Requirement  # 30 ms, for those who have requirements
+
+    try:
+        Requirement(body)
+    except (ValueError, RecursionError) as error:
+        lines = str(error).splitlines() or [""]
+        return _explain(body) or shorten(lines[0]) or "it is nested too deeply"
+    return ""
+
+
+def _explain(body: str) -> str:
+    """Say what is wrong with a requirement that is refused; "" where that is not known here."""
     head = _HEAD.match(body)
     if not head:
-        return _say(body, "it does not begin with the name of a package")
+        return "it does not begin with the name of a package"
     rest = body[head.end() :]
     if rest.startswith("@"):
         address, _, marker = rest[1:].strip().partition(" ;")
         fault = "" if address and " " not in address else "one address must follow the @"
-        return _say(body, fault or (problem_with_marker(marker) if marker else ""))
+        return fault or (problem_with_marker(marker) if marker else "")
     versions, semicolon, marker = rest.partition(";")
     fault = _problem_with_versions(versions.strip())
-    return _say(body, fault or (problem_with_marker(marker) if semicolon else ""))
+    return fault or (problem_with_marker(marker) if semicolon else "")
 
 
 def _say(body: str, fault: str) -> tuple[str, str]:
@@ -91,6 +109,16 @@ def _problem_with_versions(text: str) -> str:
 
 def problem_with_marker(text: str) -> str:
     """Say why `text` is no environment marker (PEP 508), or return ""."""
+    from packaging.markers import Marker
+
+    try:
+        Marker(text)
+    except (ValueError, RecursionError):
+        return _explain_marker(text) or f"{shorten(text.strip())} is no marker"
+    return ""
+
+
+def _explain_marker(text: str) -> str:
     depth, words, place = 0, list[str](), 0
     text = text.strip()
     while place < len(text):

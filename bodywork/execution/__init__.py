@@ -1,4 +1,4 @@
-"""What both engines of this machine's processes share: the embedded engine, and `bodywork stage`.
+"""What both engines do when they run a stage, defined once: the embedded engine, `bodywork stage`.
 
 Standard library only, and light: supervisors load it.
 """

@@ -10,7 +10,7 @@ from typing import Any
 from bodywork.local import environments
 from bodywork.local.folders import Folders
 from bodywork.local.network.addresses import Endpoint
-from bodywork.local.secrets import versions_of
+from bodywork.local.secrets import read_secret, versions_of
 from bodywork.model.pods import WITHHELD_VARIABLES
 from bodywork.model.run import StageRun
 from bodywork.model.stage import Batch, Stage
@@ -36,7 +36,10 @@ def build_spec(
     endpoint: Endpoint | None = None,
 ) -> dict[str, Any]:
     """Return an attempt's spec.json; it names secrets, and holds none."""
-    environment = environments.choose(cache, source / stage.folder, commit)
+    variables = _variables(folders, attempt, endpoint)
+    own = {**_inherited(), **variables, **_secret_values(folders, stage)}
+    wish = environments.Wish.read(source, str(stage.folder), own, attempt.run)
+    environment = environments.choose(cache, wish)
     command = [environment.python, stage.script, *stage.args]
     _log(attempt, environment, command)
     limit = startup = None
@@ -44,8 +47,9 @@ def build_spec(
         limit = stage.kind.max_completion_time_seconds
     else:
         startup = stage.kind.max_startup_time_seconds
+    uid = os.urandom(8).hex()
     return {
-        "uid": os.urandom(8).hex(),
+        "uid": uid,
         "laid_out_at": time.monotonic_ns(),
         "namespace": attempt.namespace,
         "project": attempt.project,
@@ -61,13 +65,18 @@ def build_spec(
         "limit_reason": f"exceeded MAX_COMPLETION_TIME_SECONDS={limit}",
         "startup_seconds": startup,
         "endpoint": [endpoint.address, endpoint.real_port, endpoint.port] if endpoint else None,
-        "build": {
-            "marker": environment.marker,
-            "command": environment.build_command(),
-            "limit_seconds": environments.BUILD_LIMIT_SECONDS,
-        },
+        "build": environment.build_spec(
+            {
+                "uid": uid,
+                "run": attempt.run,
+                "stage": stage.name,
+                "folder": str(stage.folder),
+                "secrets": [each.variable for each in stage.secrets],
+                "not_before": 0.0,
+            }
+        ),
         "without": WITHOUT,
-        "environment": _variables(folders, attempt, endpoint),
+        "environment": variables,
         "secrets": {each.variable: each.secret for each in stage.secrets},
         "secrets_folder": str(folders.secrets),
         "secret_versions": versions_of(folders.secrets, (each.secret for each in stage.secrets)),
@@ -75,10 +84,26 @@ def build_spec(
     }
 
 
+def _inherited() -> dict[str, str]:
+    """Return the user's own variables that stages get."""
+    return {name: value for name, value in os.environ.items() if name not in WITHOUT}
+
+
+def _secret_values(folders: Folders, stage: Stage) -> dict[str, str]:
+    """Return the values of a stage's secrets, which may be settings of the installer; the
+    supervisor says which are missing."""
+    found = {}
+    for each in stage.secrets:
+        values = read_secret(folders.secrets, each.secret) or {}
+        if each.variable in values:
+            found[each.variable] = values[each.variable]
+    return found
+
+
 def _log(attempt: StageRun, environment: environments.Environment, command: list[str]) -> None:
     """Record what a stage runs, and in which environment, for people who look for a fault."""
     if LOG.isEnabledFor(logging.DEBUG):
-        built = "is there" if os.path.exists(environment.marker) else "is to be built"
+        built = "is there" if environment.folder.exists() else "is to be built"
         LOG.debug(
             "stage=%s attempt %d runs `%s`; its environment %s",
             attempt.stage,

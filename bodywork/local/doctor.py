@@ -14,8 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from bodywork.errors import BodyworkError
+from bodywork.execution.installers import find_uv
 from bodywork.local.administration import LocalAdministration
-from bodywork.local.build import find_uv
 from bodywork.model.checks import Check, Needs, check_secret
 from bodywork.model.names import Namespace
 
@@ -62,7 +62,7 @@ def _git() -> Check:
 
 def _installer() -> Check:
     """Check what makes environments: uv where it is there, else Python's own venv and pip."""
-    if uv := find_uv(sys.executable):
+    if uv := find_uv(sys.executable, os.environ):
         return Check("packages", "ok", f"uv, {uv}")
     if find_spec("venv") is None or find_spec("ensurepip") is None:
         hint = "install uv (`pip install uv`), or the package python3-venv of your system"

@@ -8,23 +8,15 @@ where that is kept apart (as in its own image).
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-from bodywork.errors import EngineError
-from bodywork.model.packages import settings_for_uv
-
-Call = Callable[[Sequence[str], Path, Mapping[str, str]], int]
-"""Runs a command in a folder with an environment, and returns its exit code."""
-
-
-def has_requirements(file: Path) -> bool:
-    """Say whether there is anything to install: a line that is neither empty nor a comment."""
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return False
-    return any(line.strip() and not line.lstrip().startswith("#") for line in lines)
+from bodywork.execution.installation_errors import installation_failed
+from bodywork.execution.installer_settings import installer_variables
+from bodywork.execution.installers import find_uv
+from bodywork.execution.python_environment import Call, Installation, make_environment
+from bodywork.execution.requirement_files import UnreadableRequirements
+from bodywork.execution.requirement_set import RequirementSet, anchored
 
 
 def find_python(environment: Mapping[str, str]) -> str:
@@ -33,54 +25,32 @@ def find_python(environment: Mapping[str, str]) -> str:
     return shutil.which("python3", path=path) or shutil.which("python", path=path) or sys.executable
 
 
+def read_wanted(folder: Path, environment: Mapping[str, str]) -> RequirementSet:
+    """Return what the stage in a folder wants installed.
+
+    Raises:
+        InstallationFailed: a requirements file cannot be read.
+    """
+    try:
+        return RequirementSet.read(folder, environment)
+    except UnreadableRequirements as error:
+        raise installation_failed(folder.name, error.message, final=True) from error
+
+
 def install(
-    requirements: Path, place: Path, python: str, environment: Mapping[str, str], call: Call
+    wanted: RequirementSet, place: Path, python: str, environment: Mapping[str, str], call: Call
 ) -> dict[str, str]:
     """Make an environment at `place` from that Python and install into it; return what its
     programs run with.
 
     Raises:
-        EngineError: it cannot be made, or a requirement cannot be had.
+        InstallationFailed: it cannot be made, or a requirement cannot be had.
     """
-    settings = settings_for_uv(environment)
-    make, fill = _commands(requirements, place, python, environment)
-    for command in (make, fill):
-        if command is fill:
-            _show_parent(python, place)
-        if code := call(command, requirements.parent, settings):
-            raise EngineError(
-                f"the requirements of stage {requirements.parent.name} cannot be installed "
-                f"(exit code {code} of `{Path(command[0]).name}`)",
-                hint="its own message stands above; `pip install -r requirements.txt` on your "
-                "machine shows the same",
-            )
+    variables = anchored(installer_variables(environment), wanted.folder)
+    uv = find_uv(sys.executable, environment)
+    stage = wanted.folder.name
+    make_environment(
+        Installation(stage, place, python, uv, wanted, variables, shows_parent=True), call
+    )
     path = os.pathsep.join(filter(None, [str(place / "bin"), environment.get("PATH", "")]))
     return {**environment, "VIRTUAL_ENV": str(place), "PATH": path}
-
-
-def _show_parent(python: str, place: Path) -> None:
-    """Let an environment see the packages of the one that it was made from.
-
-    Python itself only lets it see those of the interpreter below both.
-    """
-    parent = Path(python).parent.parent
-    if (parent / "pyvenv.cfg").is_file():
-        seen = "".join(f"{each}\n" for each in parent.glob("lib/python*/site-packages"))
-        for packages in place.glob("lib/python*/site-packages"):
-            (packages / "image.pth").write_text(seen, encoding="utf-8")
-
-
-def _commands(
-    requirements: Path, place: Path, python: str, environment: Mapping[str, str]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return how the environment is made, and how it is filled."""
-    target = str(place / "bin" / "python")
-    what = ("install", "-r", str(requirements))
-    if uv := shutil.which("uv", path=environment.get("PATH")):
-        make = (uv, "venv", "--quiet", "--system-site-packages", "--python", python)
-        return ((*make, str(place)), (uv, "pip", *what, "--python", target))
-    options = ("--disable-pip-version-check", "--no-input")
-    return (
-        (python, "-m", "venv", "--system-site-packages", str(place)),
-        (target, "-m", "pip", *what, *options),
-    )

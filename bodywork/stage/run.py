@@ -14,11 +14,12 @@ from functools import partial
 from pathlib import Path
 
 from bodywork.errors import BodyworkError, UsageError
+from bodywork.execution.python_environment import ToolResult
 from bodywork.model.redaction import hidden_in_errors, hide
 from bodywork.model.stage import Stage
 from bodywork.model.tree import is_within
 from bodywork.ports import Source
-from bodywork.stage.install import find_python, has_requirements, install
+from bodywork.stage.install import find_python, install, read_wanted
 from bodywork.stage.last_words import TERMINATION_LOG, Recorder, write_message
 from bodywork.stage.secrecy import hide_from_children, withheld_secrets, without_secrets
 from bodywork.stage.signals import Forwarder, Stopped, forwarded, signal_code
@@ -75,7 +76,7 @@ def run_stage(
         SourceError: the commit cannot be fetched.
         ConfigError: the stage's files are wrong.
         UsageError: the script is not there, or a variable of its secrets is not set.
-        EngineError: the requirements cannot be installed.
+        InstallationFailed: the requirements cannot be installed.
     """
     hide_from_children()
     secrets = withheld_secrets(environment)
@@ -105,10 +106,10 @@ def run_stage(
             secrets += [own.get(each.variable, "") for each in stage.secrets]
             _check_secrets(stage, own)
             python = find_python(own)
-            requirements = folder / "requirements.txt"
-            if has_requirements(requirements):
+            wanted = read_wanted(folder, own)
+            if wanted.lines:
                 run_tool = partial(_run_tool, signals, secrets)
-                own = install(requirements, Path(scratch, "venv"), python, own, run_tool)
+                own = install(wanted, Path(scratch, "venv"), python, own, run_tool)
                 python = os.path.join(own["VIRTUAL_ENV"], "bin", "python")
             command = [python, str(script), *stage.args]
             if not stage.secrets or not message.is_file():
@@ -131,10 +132,11 @@ def _run_tool(
     command: Sequence[str],
     folder: Path,
     environment: Mapping[str, str],
-) -> int:
-    """Run an installer, which prints no secret, and return its exit code."""
+) -> ToolResult:
+    """Run an installer, which prints no secret."""
     with ToolOutput(secrets) as output:
-        return signals.run_tool(command, folder, environment, output.listen)
+        code = signals.run_tool(command, folder, environment, output.listen)
+    return ToolResult(code, output.end())
 
 
 def _find_script(folder: Path, stage: Stage) -> Path:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 import threading
+from collections import deque
 from collections.abc import Collection
 from types import TracebackType
 from typing import IO
@@ -11,6 +12,7 @@ from typing import IO
 from bodywork.model.redaction import hide_bytes
 
 _LONGEST_LINE = 1 << 20
+_KEPT_LINES = 400
 _LAST_SECONDS = 1.0
 """How long output may still arrive when the tool has ended: what it left running may hold on."""
 
@@ -24,6 +26,7 @@ class ToolOutput:
 
     def __init__(self, values: Collection[str]) -> None:
         self._values = values
+        self._last: deque[bytes] = deque(maxlen=_KEPT_LINES)
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> "ToolOutput":
@@ -43,9 +46,14 @@ class ToolOutput:
         self._thread = threading.Thread(target=self._pass_on, args=(pipe,), daemon=True)
         self._thread.start()
 
+    def end(self) -> str:
+        """Return the last lines, as the tool printed them."""
+        return b"".join(tuple(self._last)).decode("utf-8", "replace")
+
     def _pass_on(self, pipe: IO[bytes]) -> None:
         with pipe:
             while line := pipe.readline(_LONGEST_LINE):
+                self._last.append(line)
                 with contextlib.suppress(OSError):  # nobody reads it: the tool goes on
                     left = memoryview(hide_bytes(line, self._values))
                     while left:

@@ -28,7 +28,7 @@ from bodywork.local import (
 )
 from bodywork.local.network import addresses
 from bodywork.local.network.addresses import Endpoint
-from bodywork.local.supervisor import spawner
+from bodywork.local.supervisor import kept, spawner
 from bodywork.model.names import Namespace, RunName
 from bodywork.model.run import Checkout, Claim, HeldBy, StageRun
 from bodywork.model.workflow import Workflow
@@ -88,9 +88,12 @@ class Files:
 def prepare(root: Path) -> None:
     """Make the state folder, with an environment that needs not be built."""
     cache = root / "state" / "cache"
-    environment = environments.choose(cache, root / "nowhere", "")
-    environment.folder.mkdir(parents=True)
-    Path(environment.marker).touch()
+    wish = environments.Wish.read(root / "nowhere", "stage", {}, "run")
+    environment = str(environments.choose(cache, wish).folder)
+    tree = kept.new_tree(environment, "made")
+    Path(tree).mkdir()
+    kept.record(tree, {"made_at": 0.0, "only_for": ""})
+    kept.lead_to(environment, tree)
     os.environ["BODYWORK_HOME"] = str(root / "state")
     LocalPlace(NAMESPACE).administration.setup_namespace(NAMESPACE)
 

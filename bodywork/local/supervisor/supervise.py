@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from bodywork.execution import clock, process_tree
-from bodywork.local.supervisor import child, files, spare
+from bodywork.local.supervisor import child, files, kept, spare
 from bodywork.local.supervisor.copying import copy_tree, remove_tree
 from bodywork.local.supervisor.last_status import write_last
 from bodywork.local.supervisor.log import Log
@@ -19,6 +19,8 @@ LONGEST_PAUSE_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 10.0
 """Waits end by a clock that stops while the machine sleeps, so the limits are looked at anew."""
 _CHUNK = 1 << 16
+_MOST_BUILDS = 3
+"""How often an environment is made anew that is changed before it can be used."""
 
 
 class Supervisor:
@@ -33,6 +35,7 @@ class Supervisor:
         self.selector = selectors.DefaultSelector()
         self.keep = bool(spec.get("keep"))
         self.stopping = ""
+        self.in_use: int | None = None
         self._children, self._signal = os.pipe()
         os.set_blocking(self._children, False)
         os.set_blocking(self._signal, False)
@@ -66,17 +69,25 @@ class Supervisor:
             return self._refuse(reason, final=True, hint=hint)
         for note in self.spec["notes"]:
             self.log.say(note)
-        build = self.spec.get("build")
-        if not build or os.path.exists(build["marker"]):
-            return True
-        try:
-            code = self._watch(build["command"], build["limit_seconds"], self._inherited())
-        except child.CannotStart as fault:
-            return self._refuse(fault.reason, final=fault.final, hint=fault.hint)
-        if code == 0:
-            return True
-        why = self.stopping or f"its requirements cannot be installed (exit code {code})"
-        return self._refuse(why, final=not self.stopping, code=code)
+        return self._hold_environment()
+
+    def _hold_environment(self) -> bool:
+        """Lock the environment against removal, after it was built where it is not there as it was
+        made; record the end where that is impossible."""
+        build = self.spec["build"]
+        for _ in range(_MOST_BUILDS):
+            self.in_use = kept.hold(build["environment"], build["uid"], build["not_before"])
+            if self.in_use is not None:
+                return True
+            try:
+                code = self._watch(build["command"], build["limit_seconds"], self.environment)
+            except child.CannotStart as fault:
+                return self._refuse(fault.reason, final=fault.final, hint=fault.hint)
+            if code or self.stopping:
+                why = self.stopping or f"its requirements cannot be installed (exit code {code})"
+                hopeless = code == build["hopeless_code"] and not self.stopping
+                return self._refuse(why, final=hopeless, code=code)
+        return self._refuse("its environment is changed all the time", final=False)
 
     def _lay_out_work(self) -> None:
         source, work = self.spec["source"], self._path(files.WORK)

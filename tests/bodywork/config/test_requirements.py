@@ -17,6 +17,13 @@ GOOD = [
     "numpy==1.0 --hash=sha256:abc --hash=sha256:def", "pkg===1.0+local", "pkg (>=1)", "a==1.*",
     "a!=2.0rc1.post1.dev2", "a>=1!2.0", "a<2,", "a==v1.0", "torch==2.0.1+cpu",
     "a; (os_name=='x' or extra == \"y\") and python_version not in '2.7'",
+    "torch==2.3.0+cu121", "protobuf>=3.20.1,<4.0.0dev", "foo==2022.1.post1", "foo===1.0-custom",
+    "https://host/a.whl; python_version < '3.12'", "foo==1 ; 'linux' in sys_platform",
+    "foo==1 ; os.name == \"nt\"", "foo==1 ; sys.platform == 'win32'", "foo(>=1.0,<2)",
+    "foo==1 ; platform.machine == 'x86_64'", "foo==1 ; python_implementation == 'CPython'",
+    "foo==1; python_version in '3.8 3.9'", "foo>=2.0.0-beta.1", "foo<=v1.0", "foo== 1.0",
+    ".[dev]", "./sub[dev]", "./sub[dev]; python_version>'3'", "file:wheels/a.whl", "C.D_e==1",
+    "git+ssh://git@host/x.git", "y @ git+ssh://git@host/x.git@abc", "foo>=1,!=1.22.*,<2",
 ]  # fmt: skip
 BAD = [
     ("pandas=1.0", "= is no comparison; did you mean ==?"),

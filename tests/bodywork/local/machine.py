@@ -65,13 +65,13 @@ class Machine:
     def run_folder(self, run: str = "run-1") -> Path:
         return self.root / "namespaces" / NAMESPACE / "runs" / run
 
-    def publish(self, files: Mapping[str, str], run: str = "run-1") -> None:
+    def publish(self, files: Mapping[str, str | bytes], run: str = "run-1") -> None:
         """Give the engine a project of these files: `stage/main.py` and so on."""
         folder = self.root / f"checkout-{run}"
         for name, content in files.items():
             place = folder / name
             place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(content)
+            place.write_bytes(content.encode() if isinstance(content, str) else content)
         for stage in {name.split("/")[0] for name in files}:
             (folder / stage / "requirements.txt").touch()
         self.run_folder(run).mkdir(parents=True, exist_ok=True)

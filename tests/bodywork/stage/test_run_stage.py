@@ -280,8 +280,9 @@ def test_requirements_are_installed_with_pip_into_an_environment_of_their_own(
     (container.folder / "train" / "requirements.txt").write_text(requirement)
     code, lines = container.run(
         "import sys, tiny; print(tiny.text, sys.prefix != sys.base_prefix)",
-        PATH=image_path(tmp_path),  # no uv there
+        PATH=image_path(tmp_path),
         PIP_NO_INDEX="1",
+        BODYWORK_INSTALLER="pip",
     )
     assert (code, lines[-1]) == (0, f"installed {True}"), lines
 
@@ -289,19 +290,18 @@ def test_requirements_are_installed_with_pip_into_an_environment_of_their_own(
 def test_requirements_are_installed_with_uv_where_it_is_there(
     container: Container, tmp_path: Path
 ) -> None:
-    # A stand-in that records what it was asked and makes the environment with venv.
+    requirement = make_package(tmp_path / "tiny")
+    (container.folder / "train" / "requirements.txt").write_text(requirement)
     tools = tmp_path / "tools"
     tools.mkdir()
-    (tools / "uv").write_text(
-        f'#!/bin/sh\necho uv "$@"\nlast=$(eval echo \\${{$#}})\n'
-        f'[ "$1" = venv ] && exec {sys.executable} -m venv --without-pip "$last"\nexit 0\n'
-    )
+    (tools / "uv").write_text("#!/bin/sh\necho not this one\nexit 1\n")
     (tools / "uv").chmod(0o755)
-    (container.folder / "train" / "requirements.txt").write_text("numpy\n")
-    code, lines = container.run("print('ran')", PATH=f"{tools}:{image_path(tmp_path)}")
-    assert (code, lines[-1]) == (0, "ran"), lines
-    assert any(line.startswith("uv venv --quiet --system-site-packages") for line in lines)
-    assert any(line.startswith("uv pip install -r /") for line in lines)
+    code, lines = container.run(
+        "import sys, tiny; print(tiny.text, sys.prefix != sys.base_prefix)",
+        PATH=f"{tools}:{image_path(tmp_path)}",  # the uv beside Bodywork is used
+        PIP_NO_INDEX="1",
+    )
+    assert (code, lines[-1]) == (0, f"installed {True}"), lines
 
 
 def test_requirements_that_cannot_be_had_are_told(container: Container, tmp_path: Path) -> None:
@@ -313,12 +313,13 @@ def test_requirements_that_cannot_be_had_are_told(container: Container, tmp_path
 
 
 def test_a_signal_during_the_installation_ends_it(container: Container, tmp_path: Path) -> None:
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    (tools / "uv").write_text("#!/bin/sh\necho installing\nexec tail -f /dev/null\n")
-    (tools / "uv").chmod(0o755)
+    image = tmp_path / "image"
+    image.mkdir()
+    (image / "python3").write_text("#!/bin/sh\necho installing\nexec tail -f /dev/null\n")
+    (image / "python3").chmod(0o755)
     (container.folder / "train" / "requirements.txt").write_text("numpy\n")
-    with container.start("print('ran')", PATH=f"{tools}:/usr/bin:/bin") as process:
+    settings = {"PATH": f"{image}:/usr/bin:/bin", "BODYWORK_INSTALLER": "pip"}
+    with container.start("print('ran')", **settings) as process:
         assert process.stdout is not None
         while process.stdout.readline() != "installing\n":
             assert process.poll() is None

@@ -53,14 +53,15 @@ def test_a_value_that_is_not_utf_8_is_found(container: Container) -> None:
 def test_an_installer_that_fails_tells_none(container: Container, tmp_path: Path) -> None:
     tools = tmp_path / "tools"
     tools.mkdir()
-    (tools / "uv").write_text(INSTALLER)
-    (tools / "uv").chmod(0o755)
+    (tools / "python3").write_text(INSTALLER)  # pip is run with it
+    (tools / "python3").chmod(0o755)
     (container.folder / "train" / "requirements.txt").write_text("pandas\n")
     container.message.touch()
     container.secrets = ["TOKEN", "PIP_INDEX_URL"]
     code, lines = container.run(
         "print('ran')",
         PATH=f"{tools}:/usr/bin:/bin",
+        BODYWORK_INSTALLER="pip",
         TOKEN=draw_values(33)["TOKEN"],
         PIP_INDEX_URL=INDEX,
         BODYWORK_GITHUB_SSH_PRIVATE_KEY=KEY,
