@@ -44,6 +44,7 @@ class Order:
     dry_run: bool = False
     take_over: bool = False
     adopt: bool = False
+    refresh_environments: bool = False
     hook: tuple[str, ...] = ()
     history: int = 10
     form: str = "table"

@@ -104,6 +104,9 @@ class KubernetesPlace:
         """Return another namespace of the same cluster."""
         return KubernetesPlace(namespace, self.client)
 
+    def refresh_environments(self) -> None:
+        """Do nothing: each container of a cluster makes its own environment."""
+
     def engine(self) -> KubernetesEngine:
         """Return an engine to look with."""
         return self._engine(self.client, self.store)

@@ -1,6 +1,7 @@
 """The embedded engine, wired: a folder of this machine as a place for runs."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
@@ -33,6 +34,7 @@ class LocalPlace:
         runs = self._state / "namespaces" / namespace / "runs"
         self.store = FileStore(runs)
         self._leases = FileLeaseStore(runs)
+        self._not_before = 0.0
 
     @property
     def administration(self) -> LocalAdministration:
@@ -66,7 +68,17 @@ class LocalPlace:
         def guard(run: RunName) -> AbstractContextManager[None]:
             return self.store.guard(run, lambda: (epochs or {}).get(run, 0))
 
-        return LocalEngine(self._state, self.namespace, guard=guard, environments=cache_folder())
+        return LocalEngine(
+            self._state,
+            self.namespace,
+            guard=guard,
+            environments=cache_folder(),
+            not_before=self._not_before,
+        )
+
+    def refresh_environments(self) -> None:
+        """Have environments made anew that were made before now."""
+        self._not_before = time.time()
 
     def read_project(self, checkout: "Checkout") -> "Workflow":
         """Read a checkout's configuration; no image is needed here."""

@@ -19,6 +19,7 @@ COMMANDS = {
     "secret": ("secrets", "Keep credentials for stages."),
     "setup-namespace": ("namespaces", "Make a namespace ready for projects."),
     "cronjob": ("cronjobs", "Schedule workflows (on a cluster)."),
+    "cache": ("cache", "Show and remove the environments kept on this machine."),
     "doctor": ("doctor", "Check that a namespace is ready for a project."),
     "demo": ("showcase", "Watch a real project run, die and resume."),
     "completion": ("completion", "Print the shell's completion script."),

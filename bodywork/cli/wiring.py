@@ -71,6 +71,10 @@ class Place(Protocol):
         """Return another namespace of the same engine."""
         ...
 
+    def refresh_environments(self) -> None:
+        """Have each environment made anew that a controller of this place uses from now on."""
+        ...
+
     def engine(self) -> "Engine":
         """Return an engine to look with; what it changes is not fenced."""
         ...

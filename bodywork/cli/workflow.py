@@ -60,6 +60,11 @@ and resumable, 5 the engine cannot be reached."""
     help="Take over services of the project that another repository has deployed: it has moved.",
 )
 @click.option(
+    "--refresh-environments",
+    is_flag=True,
+    help="Make the Python environments of this machine's engine anew, with the newest packages.",
+)
+@click.option(
     "--hook",
     multiple=True,
     metavar="MODULE:FUNCTION",
@@ -128,6 +133,8 @@ def _carry_out(order: "Order") -> int:
 
     place = open_place(order.engine, order.namespace)
     place.require()
+    if order.refresh_environments:
+        place.refresh_environments()
     if order.run:
         order = replace(order, run=resolve_run(place, order.run))
     choice = choose(place, order)

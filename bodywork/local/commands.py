@@ -27,7 +27,7 @@ WITHOUT = (
 
 def build_spec(
     folders: Folders,
-    cache: Path,
+    cache: environments.EnvironmentCache,
     attempt: StageRun,
     stage: Stage,
     commit: str,
@@ -38,8 +38,8 @@ def build_spec(
     """Return an attempt's spec.json; it names secrets, and holds none."""
     variables = _variables(folders, attempt, endpoint)
     own = {**_inherited(), **variables, **_secret_values(folders, stage)}
-    wish = environments.Wish.read(source, str(stage.folder), own, attempt.run)
-    environment = environments.choose(cache, wish)
+    wish = environments.Wish.read(source, stage.folder, own, attempt.run)
+    environment = cache.choose(wish)
     command = [environment.python, stage.script, *stage.args]
     _log(attempt, environment, command)
     limit = startup = None
@@ -70,9 +70,9 @@ def build_spec(
                 "uid": uid,
                 "run": attempt.run,
                 "stage": stage.name,
-                "folder": str(stage.folder),
+                "folder": stage.folder,
                 "secrets": [each.variable for each in stage.secrets],
-                "not_before": 0.0,
+                "not_before": cache.not_before,
             }
         ),
         "without": WITHOUT,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from bodywork.local import processes
+from bodywork.local.environments import EnvironmentCache
 from bodywork.local.folders import Folders
 from bodywork.local.jobs import Jobs
 from bodywork.local.logs import read_log
@@ -45,20 +46,28 @@ class LocalEngine:
         namespace: the one that this engine serves.
         guard: see `bodywork.ports.Guard`.
         environments: the cache folder, of all namespaces.
+        not_before: environments made before that time are made anew; seconds since 1970.
     """
 
     name = "local"
 
     def __init__(
-        self, root: Path, namespace: Namespace, *, guard: Guard, environments: Path
+        self,
+        root: Path,
+        namespace: Namespace,
+        *,
+        guard: Guard,
+        environments: Path,
+        not_before: float = 0.0,
     ) -> None:
         self.namespace = namespace
         self._guard = guard
         self._folders = Folders.of(root, namespace)
         self._spawner = Spawner()
         self._spares = Spares()
-        self._jobs = Jobs(self._folders, environments, self._spawner, self._spares)
-        self._services = Services(self._folders, environments, self._spawner)
+        cache = EnvironmentCache(environments, not_before)
+        self._jobs = Jobs(self._folders, cache, self._spawner, self._spares)
+        self._services = Services(self._folders, cache, self._spawner)
         make_folder(str(self._folders.services))
 
     def warm_up(self) -> None:

@@ -107,9 +107,21 @@ class Environment:
         }
 
 
-def choose(cache: Path, wish: Wish) -> Environment:
-    """Return the environment of the cache folder for a stage."""
-    return Environment(environments_folder(cache) / wish.name())
+@dataclass(frozen=True, slots=True)
+class EnvironmentCache:
+    """The environments of this machine, as one controller uses them.
+
+    Attributes:
+        folder: the cache folder.
+        not_before: seconds since 1970; what was made before is made anew (0 for never).
+    """
+
+    folder: Path
+    not_before: float = 0.0
+
+    def choose(self, wish: Wish) -> Environment:
+        """Return the environment for a stage."""
+        return Environment(environments_folder(self.folder) / wish.name())
 
 
 def environments_folder(cache: Path) -> Path:

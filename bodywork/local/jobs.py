@@ -5,6 +5,7 @@ from pathlib import Path
 from bodywork.errors import EngineError, SourceLost
 from bodywork.local import processes
 from bodywork.local.commands import build_spec
+from bodywork.local.environments import EnvironmentCache
 from bodywork.local.folders import Folders
 from bodywork.local.logs import read_tail
 from bodywork.local.secrets import values_of, versions_of
@@ -19,7 +20,9 @@ CHANGED = ("(not shown: a secret of the stage was changed after it had started)"
 class Jobs:
     """The batch attempts of one namespace."""
 
-    def __init__(self, folders: Folders, cache: Path, spawner: Spawner, spares: Spares) -> None:
+    def __init__(
+        self, folders: Folders, cache: EnvironmentCache, spawner: Spawner, spares: Spares
+    ) -> None:
         self._folders = folders
         self._cache = cache
         self._spawner = spawner

@@ -25,6 +25,7 @@ from bodywork.local.claims import (
 )
 from bodywork.local.commands import build_spec
 from bodywork.local.draining import drain
+from bodywork.local.environments import EnvironmentCache
 from bodywork.local.folders import Folders
 from bodywork.local.jobs import lost, require_source, tail
 from bodywork.local.live import LIVE, read_live, version_of
@@ -59,7 +60,7 @@ IDLE_HINT = "its log says how far it got; if it starts slowly, raise MAX_STARTUP
 class Services:
     """The services of one namespace."""
 
-    def __init__(self, folders: Folders, cache: Path, spawner: Spawner) -> None:
+    def __init__(self, folders: Folders, cache: EnvironmentCache, spawner: Spawner) -> None:
         self._folders = folders
         self._cache = cache
         self._spawner = spawner

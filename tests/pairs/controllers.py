@@ -89,7 +89,7 @@ def prepare(root: Path) -> None:
     """Make the state folder, with an environment that needs not be built."""
     cache = root / "state" / "cache"
     wish = environments.Wish.read(root / "nowhere", "stage", {}, "run")
-    environment = str(environments.choose(cache, wish).folder)
+    environment = str(environments.EnvironmentCache(cache).choose(wish).folder)
     tree = kept.new_tree(environment, "made")
     Path(tree).mkdir()
     kept.record(tree, {"made_at": 0.0, "only_for": ""})

@@ -54,6 +54,9 @@ class MemoryPlace:
     def beside(self, namespace: Namespace) -> "MemoryPlace":
         raise NotImplementedError("there is only one")
 
+    def refresh_environments(self) -> None:
+        return
+
     def engine(self) -> FakeEngine:
         return FakeEngine(self.office.world, NAMESPACE)
 
