@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from bodywork.git.command import Git
 from bodywork.model.tree import Entry, Kind
 
-_KINDS: Mapping[bytes, Kind] = {
-    b"040000": "folder",
-    b"100644": "file",
-    b"100755": "program",
-    b"120000": "link",
-    b"160000": "submodule",
+_KINDS: Mapping[str, Kind] = {
+    "040000": "folder",
+    "100644": "file",
+    "100755": "program",
+    "120000": "link",
+    "160000": "submodule",
 }
 
 
@@ -27,12 +27,12 @@ def read_entries(git: Git, *options: str) -> dict[str, Entry]:
 def parse_entries(raw: bytes) -> dict[str, Entry]:
     """Return the entries of `git ls-tree -r -t -z`: each `mode SP type SP id TAB path NUL`."""
     entries = {}
-    for line in raw.split(b"\0"):
-        head, tab, path = line.partition(b"\t")
+    for line in os.fsdecode(raw).split("\0"):
+        head, tab, path = line.partition("\t")
         if tab:
-            mode, _, identifier = head.split(b" ")
+            mode, _, identifier = head.split(" ")
             kind = _KINDS.get(mode, "file")  # old repositories have files of mode 100664
-            entries[os.fsdecode(path)] = Entry(kind, identifier.decode())
+            entries[path] = Entry(kind, identifier)
     return entries
 
 

@@ -75,7 +75,7 @@ class Tree:
         self._read_link = read_link
         self._children: dict[str, list[str]] = {}
         for path in entries:
-            self._children.setdefault(posixpath.dirname(path), []).append(path)
+            self._children.setdefault(path.rpartition("/")[0], []).append(path)
         self._links = [path for path, entry in entries.items() if entry.kind == "link"]
         submodules = [path for path, entry in entries.items() if entry.kind == "submodule"]
         self._submodules = submodules if has_submodules else []

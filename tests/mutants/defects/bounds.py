@@ -21,8 +21,8 @@ MUTANTS = (
         "the lines of logs are left out of a record first",
         "bodywork/workflow/bounds.py",
         "",
-        '("tail", LAST, 0),\n    ("modules", LAST, 0),\n    ("hint", LAST, 0),',
-        '("hint", LAST, 0),\n    ("modules", LAST, 0),\n    ("tail", LAST, 0),',
+        '("tail", LAST, 0),\n    ("modules", LAST, 0),',
+        '("hint", LAST, 0),\n    ("modules", LAST, 0),',
         caught_by(BOUNDS, "test_lines_go_first_then_hints_then_earlier_attempts"),
     ),
     Mutant(

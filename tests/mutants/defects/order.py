@@ -4,9 +4,40 @@ from tests.mutants.mutant import Mutant, caught_by
 
 CRASHES = "tests/bodywork/workflow/test_crashes.py"
 HOOKS = "tests/statemachine/test_hooks.py"
+PLAN = "tests/bodywork/workflow/test_plan.py"
 SOURCE = "tests/bodywork/workflow/test_source.py::test_a_moved_branch_never_mixes_commits"
 
 MUTANTS = (
+    Mutant(
+        "shared-code-forgotten",
+        "a stage is reused only where all that it can read is unchanged",
+        "bodywork/workflow/definitions.py",
+        "render_stage",
+        'raw["shared_id"] = stage.shared_id',
+        "pass",
+        caught_by(PLAN, "test_changed_shared_files_run_a_stage_again_and_are_named"),
+    ),
+    Mutant(
+        "link-not-followed",
+        "what links of a stage lead to is a part of what it can read",
+        "bodywork/model/tree.py",
+        "Tree.digest",
+        "self._add_link_targets(roots)",
+        "pass",
+        caught_by("tests/bodywork/model/test_tree.py", "test_a_link_into_another_stage_counts"),
+    ),
+    Mutant(
+        "folder-of-this-machine-as-submodule",
+        "a server's repository names no folder of this machine",
+        "bodywork/git/submodules.py",
+        "_parse_address",
+        'if found.kind == "file" and not base.allows_folders:',
+        "if False:",
+        caught_by(
+            "tests/bodywork/git/test_submodules.py",
+            "test_a_repository_of_a_server_names_no_folder_of_this_machine",
+        ),
+    ),
     Mutant(
         "effect-before-save",
         "an attempt is on record before anything is started for it",
@@ -31,7 +62,7 @@ MUTANTS = (
         "the commit is on record before its source is published",
         "bodywork/workflow/handlers.py",
         "on_created",
-        "known = replace(known, fixed=fixed, modules=modules)",
+        "known = replace(known, fixed=fixed, modules=modules, outline=code.outline)",
         "attempts.publish(context, known)",
         caught_by(SOURCE),
     ),
@@ -40,8 +71,8 @@ MUTANTS = (
         "the commit on record is the one that runs",
         "bodywork/workflow/attempts.py",
         "publish",
-        "request.repository, request.reference, progress.commit,",
-        'request.repository, request.reference, "",',
+        "progress.commit,",
+        '"",',
         caught_by(SOURCE),
     ),
     Mutant(
