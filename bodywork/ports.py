@@ -79,6 +79,11 @@ class Engine(Protocol):
     """`local` or `kubernetes`."""
     namespace: Namespace
 
+    def cores(self) -> float | None:
+        """Return how many cores the stages of a run share out among them; None where the engine
+        itself lets stages wait for room."""
+        ...
+
     # -- the source of a run ------------------------------------------------------------------
 
     def publish_source(self, run: RunName, checkout: Checkout) -> None:

@@ -45,6 +45,7 @@ class Order:
     take_over: bool = False
     adopt: bool = False
     refresh_environments: bool = False
+    max_parallel: int | None = None
     hook: tuple[str, ...] = ()
     history: int = 10
     form: str = "table"

@@ -124,6 +124,7 @@ class KubernetesPlace:
         observer: wiring.Observer = lambda _: None,
         stop: Callable[[], bool] = lambda: False,
         credentials: str = "",
+        max_parallel: int | None = None,
     ) -> Iterator["Controller"]:
         """Return a controller that endures an outage of the API server."""
         from bodywork.cli.controllers import build_controller
@@ -146,6 +147,7 @@ class KubernetesPlace:
                 observer=observer,
                 stop=asked,
                 credentials=credentials,
+                max_parallel=max_parallel,
                 load_project=lambda checkout: self._read_project(client, checkout),
                 retry=policy,
                 lease_seconds=LEASE_SECONDS,

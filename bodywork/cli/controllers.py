@@ -34,6 +34,7 @@ def build_controller(
     credentials: str,
     load_project: "Callable[[Checkout], Workflow]" = wiring.read_project,
     retry: "RetryPolicy | None" = None,
+    max_parallel: int | None = None,
     lease_seconds: tuple[float, float, float] = (10.0, 2.0, 0.1),
 ) -> Controller:
     """Return a controller of the runs in a store.
@@ -41,6 +42,7 @@ def build_controller(
     Args:
         load_project: reads a checkout's configuration.
         retry: for a store that does not answer.
+        max_parallel: how many stages may run at once.
         lease_seconds: how long a lease protects, how often it is renewed, how often that of
             another is looked at.
     """
@@ -52,6 +54,7 @@ def build_controller(
         load_project=load_project,
         earlier=earlier_run(store, engine),
         pause=wiring.retry_pause,
+        max_parallel=max_parallel,
     )
     runner = build_runner(
         context, store, software=SOFTWARE, hooks=hooks, observer=observer, stop=stop, retry=retry

@@ -113,6 +113,7 @@ class Work:
                 observer=self._noting_the_end(observe),
                 stop=stop,
                 credentials=order.git_repo_url,
+                max_parallel=order.max_parallel,
             ) as controller,
         ):
             log_to(paper)

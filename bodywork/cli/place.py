@@ -93,6 +93,7 @@ class LocalPlace:
         observer: wiring.Observer = lambda _: None,
         stop: Callable[[], bool] = lambda: False,
         credentials: str = "",
+        max_parallel: int | None = None,
     ) -> Iterator["Controller"]:
         """Return a controller whose changes are fenced by the epochs that it saved with."""
         epochs: dict[str, int] = {}
@@ -115,6 +116,7 @@ class LocalPlace:
                 observer=saved,
                 stop=stop,
                 credentials=credentials,
+                max_parallel=max_parallel,
             )
         finally:
             engine.close()

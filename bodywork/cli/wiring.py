@@ -96,6 +96,7 @@ class Place(Protocol):
         observer: Observer = lambda _: None,
         stop: Callable[[], bool] = lambda: False,
         credentials: str = "",
+        max_parallel: int | None = None,
     ) -> AbstractContextManager["Controller"]:
         """Return a controller of runs; leaving the context frees what it holds, not its runs."""
         ...

@@ -65,6 +65,12 @@ and resumable, 5 the engine cannot be reached."""
     help="Make the Python environments of this machine's engine anew, with the newest packages.",
 )
 @click.option(
+    "--max-parallel",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Let at most N stages of the run go on at once.",
+)
+@click.option(
     "--hook",
     multiple=True,
     metavar="MODULE:FUNCTION",

@@ -122,6 +122,10 @@ class KubernetesEngine:
         """End the attempt; its Job and its log stay."""
         self._jobs.stop(attempt)
 
+    def cores(self) -> float | None:
+        """Return None: the scheduler lets pods wait for room."""
+        return None
+
     def is_closed(self, attempt: StageRun) -> bool:
         """Say whether the cluster itself has closed its books on the attempt."""
         return self._jobs.is_closed(attempt)

@@ -11,6 +11,7 @@ from bodywork.local import environments
 from bodywork.local.folders import Folders
 from bodywork.local.network.addresses import Endpoint
 from bodywork.local.secrets import read_secret, versions_of
+from bodywork.model.names import service_name
 from bodywork.model.pods import WITHHELD_VARIABLES
 from bodywork.model.run import StageRun
 from bodywork.model.stage import Batch, Stage
@@ -36,7 +37,7 @@ def build_spec(
     endpoint: Endpoint | None = None,
 ) -> dict[str, Any]:
     """Return an attempt's spec.json; it names secrets, and holds none."""
-    variables = _variables(folders, attempt, endpoint)
+    variables = _variables(folders, attempt, source / stage.path, endpoint)
     own = {**_inherited(), **variables, **_secret_values(folders, stage)}
     wish = environments.Wish.read(source, stage.folder, own, attempt.run)
     environment = cache.choose(wish)
@@ -113,9 +114,11 @@ def _log(attempt: StageRun, environment: environments.Environment, command: list
         )
 
 
-def _variables(folders: Folders, attempt: StageRun, endpoint: Endpoint | None) -> dict[str, str]:
+def _variables(
+    folders: Folders, attempt: StageRun, project: Path, endpoint: Endpoint | None
+) -> dict[str, str]:
     quiet = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
-    services = sorted(each.name for each in folders.services.iterdir()) if quiet != "*" else []
+    services = _service_names(folders, attempt, project) if quiet != "*" else []
     no_proxy = ",".join(filter(None, [quiet, "127.0.0.0/8", "localhost", *services]))
     variables = {
         **attempt.variables(),
@@ -127,6 +130,14 @@ def _variables(folders: Folders, attempt: StageRun, endpoint: Endpoint | None) -
         bind = f"{endpoint.port} {endpoint.address} {endpoint.real_port}"
         variables["BODYWORK_LOCAL_BIND"] = bind
     return variables
+
+
+def _service_names(folders: Folders, attempt: StageRun, project: Path) -> list[str]:
+    """Return the names of all services that are there, and of those that the project may deploy
+    while the stage runs: each of its stages may be one."""
+    stages = (each.parent.name for each in project.glob("*/config.ini"))
+    own = {service_name(attempt.project, name) for name in stages}
+    return sorted(own | {each.name for each in folders.services.iterdir()})
 
 
 def _notes(stage: Stage) -> list[str]:

@@ -74,6 +74,12 @@ class LocalEngine:
         """Start what will be needed soon, without waiting for it."""
         self._spawner.warm_up()
 
+    def cores(self) -> float | None:
+        """Return those of this machine that this process may use."""
+        if hasattr(os, "sched_getaffinity"):
+            return float(len(os.sched_getaffinity(0)))
+        return float(os.cpu_count() or 1)
+
     def close(self) -> None:
         """End the helper process of this controller; stages go on."""
         self._spares.stop()

@@ -18,6 +18,7 @@ from bodywork.errors import (
 from bodywork.model.names import StageName, service_name
 from bodywork.model.run import LogLine, Observation, Phase, StageRun
 from bodywork.model.stage import Batch, Service, Stage
+from bodywork.workflow import queue
 from bodywork.workflow.context import LOG, Context
 from bodywork.workflow.missing_modules import missing_module_hint
 from bodywork.workflow.progress import Attempt, Progress, record
@@ -61,7 +62,7 @@ def reconcile(context: Context, progress: Progress, names: Sequence[StageName]) 
     After some changes it stops looking: they are saved first, since each is an event for hooks, and
     all events of one save have to fit into one record.
     """
-    given, changes = progress, 0
+    given, changes, is_full = progress, 0, False
     for name in names:
         if changes >= MOST_CHANGES:
             break
@@ -72,6 +73,13 @@ def reconcile(context: Context, progress: Progress, names: Sequence[StageName]) 
             and not _is_unclaimed(progress, name)
             and _is_due(context, progress.stage_run(name, attempt.number))
         ):
+            if attempt.state == "intended":
+                is_full = is_full or not queue.has_room(
+                    context, progress, names, progress.stage(name)
+                )
+                if is_full:
+                    progress = queue.enqueue(context, progress, name)
+                    continue
             before = progress.stages[name]
             progress = _look(context, progress, name, attempt)
             changes += progress.stages[name] != before
@@ -88,6 +96,17 @@ def active(progress: Progress, names: Iterable[StageName]) -> list[StageRun]:
         progress.latest_run(name)
         for name in names
         if (latest := progress.stages[name].latest) and latest.active
+    ]
+
+
+def begun(progress: Progress, names: Iterable[StageName]) -> list[StageRun]:
+    """Return those of the active attempts that do not only wait for others."""
+    return [
+        progress.latest_run(name)
+        for name in names
+        if (latest := progress.stages[name].latest)
+        and latest.active
+        and not queue.is_waiting(latest)
     ]
 
 
@@ -267,7 +286,7 @@ def _hinted(progress: Progress, name: StageName, attempt: Attempt) -> Attempt:
 
 
 def _announce(progress: Progress, stage: Stage, attempt: Attempt) -> None:
-    if attempt.reason:
+    if attempt.reason and not queue.is_waiting(attempt):
         return  # it was announced, and had to wait
     what = "job" if isinstance(stage.kind, Batch) else "deployment"
     again = f" (attempt {attempt.number})" if attempt.number > 1 else ""

@@ -30,6 +30,7 @@ class Context:
         load_project: reads a checkout's configuration. Raises `ConfigError`.
         earlier: finds the run that a request continues.
         pause: seconds to wait before the attempt of that number (from 2) begins.
+        max_parallel: how many stages may run at once; None for as many as the engine has room for.
         records: the checkpoints of the namespace's runs; the runner's own.
         begun_here: attempts that this process itself put on record.
         followed: attempts that the reporter knows to go on.
@@ -50,6 +51,7 @@ class Context:
     earlier: Callable[[Request, Workflow], Earlier | None]
     pause: Callable[[int], float]
     records: CheckpointStore | None = None
+    max_parallel: int | None = None
     begun_here: set[StageRun] = field(default_factory=set)
     followed: set[StageRun] = field(default_factory=set)
     told: set[tuple[StageRun, str]] = field(default_factory=set)

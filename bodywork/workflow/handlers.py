@@ -118,7 +118,7 @@ def on_running(context: Context, checkpoint: Checkpoint, progress: Progress) -> 
         return _give_up(context, blamed, attempt_events(progress, after))
     if after != progress:
         return Advance("note", render_progress(after), attempt_events(progress, after))
-    return Wait(lambda: attempts.wait(context, running))
+    return Wait(lambda: attempts.wait(context, attempts.begun(after, names)))
 
 
 def on_done(context: Context, checkpoint: Checkpoint, progress: Progress) -> Outcome:

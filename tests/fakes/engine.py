@@ -40,6 +40,7 @@ class World:
     """What is out there.
 
     Attributes:
+        cores: what the stages of a step share out.
         outcomes: what becomes of a stage's attempts, in order; the last one repeats.
         started: every attempt ever started, in order: never twice the same.
         stopped: attempts that were stopped from outside.
@@ -49,6 +50,7 @@ class World:
         rolled_back: services that a run has begun to roll back.
     """
 
+    cores: float | None = None
     outcomes: dict[str, list[Observation]] = field(default_factory=dict)
     started: list[StageRun] = field(default_factory=list)
     stopped: list[StageRun] = field(default_factory=list)
@@ -102,6 +104,9 @@ class FakeEngine:
 
     def observe_job(self, attempt: StageRun) -> Observation:
         return self.world.seen.get(attempt, Observation(Phase.ABSENT))
+
+    def cores(self) -> float | None:
+        return self.world.cores
 
     def is_closed(self, attempt: StageRun) -> bool:
         return True

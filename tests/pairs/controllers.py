@@ -145,6 +145,7 @@ def _set_up(story: Story, root: Path, turnstile: Turnstile, log: Path | None) ->
     spawn.ANSWER_SECONDS = PATIENCE_SECONDS
     engine.PROBE_SECONDS = engine.BUILD_LOOK_SECONDS = LOOK_SECONDS
     draining.LEAST_SECONDS = 0.0
+    LocalEngine.cores = lambda self: None  # type: ignore[method-assign]
     clock = ProbeClock()
     services.clock = clock  # type: ignore[attr-defined, assignment]
     addresses.answers = _asked(addresses.answers, clock)  # type: ignore[assignment]

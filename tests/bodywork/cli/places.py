@@ -72,6 +72,7 @@ class MemoryPlace:
         observer: Observer = lambda _: None,
         stop: Callable[[], bool] = lambda: False,
         credentials: str = "",
+        max_parallel: int | None = None,
     ) -> Iterator[Controller]:
         yield self.office.controller(observer=observer)
 

@@ -131,6 +131,7 @@ class FailingPlace(MemoryPlace):
         observer: Observer = lambda _: None,
         stop: Callable[[], bool] = lambda: False,
         credentials: str = "",
+        max_parallel: int | None = None,
     ) -> Iterator[Controller]:
         controller = self.office.controller(wrap_store=lambda _: self.failing, observer=observer)
         clear = controller._ownership.release

@@ -182,6 +182,7 @@ class Office:
     time: Time = field(default_factory=Time)
     hooks: Hooks | None = None
     report: Silence = field(default_factory=Silence)
+    max_parallel: int | None = None
 
     def controller(
         self,
@@ -201,6 +202,7 @@ class Office:
             load_project=self.repository.load,
             earlier=earlier_run(store, engine),
             pause=lambda number: 0.0,
+            max_parallel=self.max_parallel,
         )
         runner = build_runner(context, store, software="test", hooks=self.hooks, observer=observer)
         ownership = Ownership(Leases(), store, runner, this_process("test"))
