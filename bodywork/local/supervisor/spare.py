@@ -19,7 +19,7 @@ class Unwanted(Exception):
 
 
 def find(source: str) -> list[str]:
-    """Return the paths of the spare copies of a source."""
+    """Return the paths of the spare copies of a source, the oldest first."""
     return _find(source, "ready")
 
 
@@ -31,12 +31,13 @@ def take(source: str, target: str, since: int) -> bool:
     """
     if _take_ready(source, target):
         return True
+    earlier = [path for path in _find(source, "making") if _moment(path) < since]
+    if not earlier:
+        return False
     with _locked(source, fcntl.LOCK_EX | fcntl.LOCK_NB) as is_alone:
         if not is_alone:
             return False
-        for making in _find(source, "making"):
-            if int(making.rpartition("-")[2]) >= since:
-                continue
+        for making in earlier:
             with _locked(making, fcntl.LOCK_EX):  # until its maker has ended, in whatever way
                 pass
         return _take_ready(source, target)
@@ -44,13 +45,16 @@ def take(source: str, target: str, since: int) -> bool:
 
 def _find(source: str, state: str) -> list[str]:
     folder, name = os.path.split(source)
+    prefix = f".{name}.{state}-"
     with suppress(FileNotFoundError):
-        return [
-            os.path.join(folder, entry)
-            for entry in os.listdir(folder)
-            if entry.startswith(f".{name}.{state}-")
-        ]
+        entries = [entry for entry in os.listdir(folder) if entry.startswith(prefix)]
+        return [os.path.join(folder, entry) for entry in sorted(entries, key=_moment)]
     return []
+
+
+def _moment(path: str) -> int:
+    """Return when a copy was begun, by its name."""
+    return int(path.rpartition("-")[2])
 
 
 @contextmanager

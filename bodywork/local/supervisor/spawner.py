@@ -26,6 +26,7 @@ def serve(channel: socket.socket) -> None:
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for keepers
+    files.started_at(os.getpid())  # loads what each keeper would else load anew
     while True:
         try:
             request, answers, _, _ = socket.recv_fds(channel, LONGEST_REQUEST_BYTES, 1)
