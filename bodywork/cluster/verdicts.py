@@ -15,6 +15,7 @@ from bodywork.cluster.manifests import CONTAINER
 from bodywork.cluster.trouble_rows import Wait
 from bodywork.cluster.troubles import Trouble, explain, one_line
 from bodywork.execution.installation_errors import is_final_message
+from bodywork.execution.outcome import describe_exit_code
 from bodywork.model.redaction import redact
 from bodywork.model.run import Observation, Phase
 
@@ -203,7 +204,7 @@ def describe_end(pod: Found, terminated: Found) -> str:
         return f"its pod was deleted while it ran (exit code {code})"
     if terminated.get("reason") in ("ContainerCannotRun", "StartError"):
         return f"its container cannot be started: {one_line(terminated.get('message', ''))}"
-    return f"exit code {code}"
+    return describe_exit_code(int(code or 0))
 
 
 def tail_of(terminated: Found) -> tuple[str, ...]:

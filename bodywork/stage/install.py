@@ -5,7 +5,6 @@ image's Python. What the image brings along stays visible; what Bodywork itself 
 where that is kept apart (as in its own image).
 """
 
-import os
 import shutil
 import sys
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from bodywork.execution.installers import find_uv
 from bodywork.execution.python_environment import Call, Installation, make_environment
 from bodywork.execution.requirement_files import UnreadableRequirements
 from bodywork.execution.requirement_set import RequirementSet, anchored
+from bodywork.execution.variables import activate
 
 
 def find_python(environment: Mapping[str, str]) -> str:
@@ -52,5 +52,4 @@ def install(
     make_environment(
         Installation(stage, place, python, uv, wanted, variables, shows_parent=True), call
     )
-    path = os.pathsep.join(filter(None, [str(place / "bin"), environment.get("PATH", "")]))
-    return {**environment, "VIRTUAL_ENV": str(place), "PATH": path}
+    return activate(environment, str(place))

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from bodywork.errors import BodyworkError, UsageError
+from bodywork.execution.outcome import exit_code_of
 from bodywork.execution.python_environment import ToolResult
 from bodywork.model.redaction import hidden_in_errors, hide
 from bodywork.model.stage import Stage
@@ -22,7 +23,7 @@ from bodywork.ports import Source
 from bodywork.stage.install import find_python, install, read_wanted
 from bodywork.stage.last_words import TERMINATION_LOG, Recorder, write_message
 from bodywork.stage.secrecy import hide_from_children, withheld_secrets, without_secrets
-from bodywork.stage.signals import Forwarder, Stopped, forwarded, signal_code
+from bodywork.stage.signals import Forwarder, Stopped, forwarded
 from bodywork.stage.tool_output import ToolOutput
 
 LoadStage = Callable[[Path, str, str], Stage]
@@ -118,12 +119,12 @@ def run_stage(
                 recorder = Recorder()
                 if code := signals.run_script(command, folder, own, recorder.listen):
                     write_message(hide(recorder.end(), secrets), message)
-            return signal_code(-code) if code < 0 else code
+            return exit_code_of(code)
     except BodyworkError as error:
         write_message(f"error: {error.message}", message)
         raise
     except Stopped as stopped:
-        return signal_code(stopped.number)
+        return exit_code_of(-stopped.number)
 
 
 def _run_tool(

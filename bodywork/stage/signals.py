@@ -144,8 +144,3 @@ def forwarded() -> Iterator[Forwarder]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def signal_code(number: int) -> int:
-    """Return the exit code that shells and containers give a program that a signal ended."""
-    return 128 + number

@@ -93,5 +93,6 @@ def _say(answer: int, reason: str) -> None:
 
 def main(descriptor: int) -> None:
     """Serve on an inherited socket until its other end is closed."""
+    os.set_inheritable(descriptor, False)  # it came by inheritance; scripts must not get it
     serve(socket.socket(fileno=descriptor))
     os._exit(0)  # the controller waits for this, and there is nothing to tidy up

@@ -7,6 +7,8 @@ import time
 from typing import Any
 
 from bodywork.execution import clock, process_tree
+from bodywork.execution.outcome import describe_exit_code, exit_code_of
+from bodywork.execution.variables import activate
 from bodywork.local.supervisor import child, files, kept, spare
 from bodywork.local.supervisor.copying import copy_tree, remove_tree
 from bodywork.local.supervisor.last_status import write_last
@@ -118,16 +120,16 @@ class Supervisor:
                 break
             pause = 0.5 if clock.now() - began > STEADY_SECONDS else min(2 * pause, 60.0)
             self.status["restarts"] += 1
-            self.log.say(f"ended with {_how(code)}; starting it again in {pause:g} s")
+            self.log.say(f"ended with {describe_exit_code(code)}; starting it again in {pause:g} s")
             self._record()
             if not self._pause(pause):
                 break
-        self._end(code, self.stopping or ("" if code == 0 else _how(code)))
+        self._end(code, self.stopping or ("" if code == 0 else describe_exit_code(code)))
 
     def _watch(
         self, command: list[str], limit_seconds: float | None, environment: dict[str, str]
     ) -> int:
-        """Run a command to its end, within its limit; return its exit code, -n for a signal.
+        """Run a command to its end, within its limit; return its exit code.
 
         When it returns, nothing runs that the command has started.
 
@@ -185,7 +187,7 @@ class Supervisor:
                 self._handle(key.data, key.fd, reading)
             status = process_tree.reap(pid)
             if status is not None:
-                return os.waitstatus_to_exitcode(status)
+                return exit_code_of(os.waitstatus_to_exitcode(status))
 
     def _handle(self, kind: str, descriptor: int, reading: int) -> None:
         if kind == "output":
@@ -228,7 +230,9 @@ class Supervisor:
 
     def _environment(self) -> dict[str, str]:
         """The variables of the stage."""
-        return {**self._inherited(), **self.spec["environment"], **self._secrets()}
+        variables = {**self._inherited(), **self.spec["environment"], **self._secrets()}
+        folder = self.spec.get("virtual_env")  # a version of an earlier release has none
+        return activate(variables, folder) if folder else variables
 
     def _inherited(self) -> dict[str, str]:
         """The user's own variables, less what is not for stages and for what builds packages."""
@@ -279,12 +283,3 @@ class Supervisor:
 
     def _path(self, name: str) -> str:
         return os.path.join(self.folder, name)
-
-
-def _how(code: int) -> str:
-    if code >= 0:
-        return f"exit code {code}"
-    try:
-        return f"signal {signal.Signals(-code).name}"
-    except ValueError:
-        return f"signal {-code}"

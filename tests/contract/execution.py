@@ -1,0 +1,67 @@
+"""What a stage's script meets and what becomes of it: one suite for all that run stages.
+
+Subclass `ExecutionContract` and give it the fixture `bench`, which has run all scripts of
+`tests.contract.scripts`, side by side, in stages of one project.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import pytest
+
+from bodywork.execution.outcome import describe_exit_code
+from tests.contract.scripts import ALL, LONG_LINE, Script
+
+TIME_LIMIT = "exceeded MAX_COMPLETION_TIME_SECONDS="
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a script ended.
+
+    Attributes:
+        exit_code: None where the time limit ended it.
+        reason: of a failure, for people; "" where the engine has told none, or it went well.
+        output: the whole log, with what the engine says above the script's own lines.
+    """
+
+    exit_code: int | None
+    reason: str
+    output: tuple[str, ...]
+
+
+class Bench(Protocol):
+    """Where scripts run."""
+
+    def outcome(self, script: Script) -> Outcome:
+        """Return how a script ended; it runs once."""
+        ...
+
+
+SILENT = next(script for script in ALL if script.name == "silent")
+
+
+class ExecutionContract:
+    """The suite."""
+
+    @pytest.mark.parametrize("script", ALL, ids=lambda script: script.name)
+    def test_a_script(self, bench: Bench, script: Script) -> None:
+        seen = bench.outcome(script)
+        above = len(bench.outcome(SILENT).output)
+        if script.last:
+            assert script.last in seen.output[-1]
+        else:
+            assert seen.output[above:] == script.lines
+        if script.exit_code is None:
+            assert seen.reason.startswith(f"{TIME_LIMIT}{script.seconds}")
+        else:
+            assert seen.exit_code == script.exit_code
+            assert seen.reason == (
+                "" if seen.exit_code == 0 else describe_exit_code(script.exit_code)
+            )
+
+    def test_a_very_long_line_is_told_whole_or_in_parts(self, bench: Bench) -> None:
+        seen = bench.outcome(LONG_LINE)
+        above = len(bench.outcome(SILENT).output)
+        told = tuple(line.removesuffix(" …") for line in seen.output[above:])
+        assert ("".join(told),) == LONG_LINE.lines
