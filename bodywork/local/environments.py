@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from bodywork.execution.installation_errors import AS_THEY_ARE
 from bodywork.execution.installer_settings import deciding_settings, installer_variables
 from bodywork.execution.installers import find_uv
 from bodywork.execution.requirement_set import RequirementSet, anchored, identity_of_files
@@ -104,6 +105,7 @@ class Environment:
             "command": [sys.executable, "-I", "-c", _PROGRAM, _ROOT, *arguments],
             "limit_seconds": BUILD_LIMIT_SECONDS,
             "hopeless_code": HOPELESS,
+            "hopeless_reason": f"its requirements {AS_THEY_ARE}",
         }
 
 

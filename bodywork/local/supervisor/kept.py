@@ -63,7 +63,11 @@ def tree_of(folder: str) -> str:
 
 def fingerprint(tree: str) -> str:
     """Return a digest that changes with each file, except bytecode, that is changed, added or
-    removed: of names, sizes and times of change, which no program can set."""
+    removed: of names, sizes and times of change, which no program can set.
+
+    pip's own 500 files are passed over, which would take longer than all else in most environments:
+    another version of it has another folder of metadata beside them.
+    """
     digest = hashlib.sha256()
     for line in _entries(tree, ""):
         digest.update(os.fsencode(line))
@@ -76,7 +80,7 @@ def _entries(folder: str, shown: str) -> Iterator[str]:
     for entry in found:
         name = f"{shown}/{entry.name}"
         if entry.is_dir(follow_symlinks=False):
-            if entry.name != _BYTECODE:
+            if entry.name != _BYTECODE and not name.endswith("/site-packages/pip"):
                 yield f"{name}/\0"
                 yield from _entries(entry.path, name)
         elif name != f"/{MARKER}":

@@ -86,9 +86,10 @@ class Supervisor:
             except child.CannotStart as fault:
                 return self._refuse(fault.reason, final=fault.final, hint=fault.hint)
             if code or self.stopping:
+                if code == build["hopeless_code"] and not self.stopping:
+                    return self._refuse(build["hopeless_reason"], final=True, code=code)
                 why = self.stopping or f"its requirements cannot be installed (exit code {code})"
-                hopeless = code == build["hopeless_code"] and not self.stopping
-                return self._refuse(why, final=hopeless, code=code)
+                return self._refuse(why, final=False, code=code)
         return self._refuse("its environment is changed all the time", final=False)
 
     def _lay_out_work(self) -> None:
