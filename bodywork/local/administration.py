@@ -11,7 +11,7 @@ from bodywork.local.folders import Folders
 from bodywork.local.live import LIVE, read_live, version_of
 from bodywork.local.network import addresses
 from bodywork.local.refusals import translated
-from bodywork.local.supervisor.files import make_folder
+from bodywork.local.supervisor.files import is_held, make_folder
 from bodywork.local.trash import discard
 from bodywork.model.names import Namespace, problem_with_label
 from bodywork.model.namespaces import missing_namespace
@@ -91,7 +91,9 @@ class LocalAdministration:
             if live is None:
                 continue
             endpoint = addresses.Endpoint(live["address"], live["real_port"], live["port"])
-            available = int(addresses.answers(endpoint))
+            # After a restart of the machine, another program may answer at that address.
+            runs = is_held(str(folders.services / name / "versions" / live["id"]))
+            available = int(runs and addresses.answers(endpoint))
             found.append(
                 ServiceStatus(
                     name=name,

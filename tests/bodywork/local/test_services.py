@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from bodywork.errors import EngineError, NotFound
-from bodywork.local import draining
-from bodywork.model.names import RunName
+from bodywork.local import draining, processes
+from bodywork.model.names import RunName, StageName
 from bodywork.model.run import Claim, Phase, ServiceVersion
 from tests.bodywork.local.machine import (
     NAMESPACE,
@@ -269,3 +269,20 @@ def test_a_request_under_way_is_answered_when_its_version_is_replaced(
             assert reply.read() == b"v1"
         accepted.result()
     os.close(gate)
+
+
+def test_a_service_that_is_down_is_shown_as_down_whoever_answers_at_its_address(
+    machine: Machine,
+) -> None:
+    deploy(machine, "v1", "run-1")
+    [found] = machine.administration.services(NAMESPACE)
+    assert found.available_replicas == 1
+    version = machine.root / "namespaces" / NAMESPACE / "services" / NAME / "versions" / "run-1-1"
+    assert processes.stop(version)  # as after a restart of the machine: live.json is still there
+    host, _, port = found.address.removeprefix("http://").rpartition(":")
+    with socket.create_server((host, int(port))):
+        [found] = machine.administration.services(NAMESPACE)
+    assert (found.available_replicas, found.unavailable_replicas) == (0, 1)
+    assert machine.engine.live_version(PROJECT, StageName("serve")) is None
+    assert deploy(machine, "v1", "run-2").run == "run-2"  # the next run brings it back
+    assert answer(machine) == "v1"
