@@ -21,6 +21,9 @@ LOG = logging.getLogger("workflow.run_workflow")
 LOG.addHandler(logging.NullHandler())  # else Python prints warnings where no log is set up
 CLONE_WAIT_SECONDS = 1.0
 
+LONGEST_GAP_SECONDS = 20.0
+"""What a pause between two looks counts for at most; looks at what is waited for come every few."""
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -38,7 +41,7 @@ class Context:
         news: what to say as soon as the record that it is about has been saved.
         refusals: what the engine refused while something was waited for.
         due: when (monotonic) an attempt that is paced may start.
-        deadlines: until when (monotonic) something is waited for.
+        budgets: of what is waited for: seconds spent, and when (monotonic) that was last asked.
         checks: raise `Fenced` where another controller has taken the run over.
         checkouts: checkouts whose commit is not on record yet, and so cannot be published.
     """
@@ -58,7 +61,7 @@ class Context:
     news: list[Callable[[], None]] = field(default_factory=list)
     refusals: list[BodyworkError] = field(default_factory=list)
     due: dict[StageRun, float] = field(default_factory=dict)
-    deadlines: dict[str, float] = field(default_factory=dict)
+    budgets: dict[str, tuple[float, float]] = field(default_factory=dict)
     checks: list[Callable[[], None]] = field(default_factory=list)
     checkouts: "Checkouts" = field(default_factory=lambda: Checkouts())
 
@@ -91,9 +94,16 @@ class Context:
             check()
 
     def left(self, what: str, seconds: float) -> float:
-        """Return the seconds left of a budget that begins when it is first asked for."""
+        """Return the seconds left of a budget that begins when it is first asked for.
+
+        It is spent by what is seen: of a pause in which nothing was asked (the controller was
+        stopped, the API server did not answer), `LONGEST_GAP_SECONDS` count.
+        """
         now = self.clock.monotonic()
-        return self.deadlines.setdefault(what, now + seconds) - now
+        spent, asked = self.budgets.get(what, (0.0, now))
+        spent += min(now - asked, LONGEST_GAP_SECONDS)
+        self.budgets[what] = (spent, now)
+        return seconds - spent
 
 
 class Checkouts:

@@ -39,7 +39,7 @@ def restore_next(context: Context, progress: Progress) -> Progress:
     name = to_restore(progress)[0]
     stage, attempt = progress.stages[name], progress.latest_run(name)
     service = service_name(progress.project.project, name)
-    if context.deadlines.get(service) is None and stage.claim:
+    if service not in context.budgets and stage.claim:
         LOG.info("rolling back deployment=%s", service)
     try:
         seen = _restore(context, progress, attempt, stage.claim)

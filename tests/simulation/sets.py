@@ -80,6 +80,7 @@ REGRESSIONS = (
     Regression("all", 112650, "a controller that slept made a Job anew after its run was pruned"),
     Regression("all", 127713, "a list that the API server called too old ended a roll-back"),
     Regression("all", 116984, "a list that the API server called too old ended a roll-back"),
+    Regression("all", 138282, "a roll-back was given up by a controller that had slept"),
     Regression("pairs", 3009, "a cancel that was overtaken rolled a Deployment back once more"),
     Regression("pairs", 3133, "a Service was changed by a controller of a run that was cancelled"),
     Regression("pairs", 3012, "one of two services that failed with ROLLBACK_SCOPE=stage stayed"),
