@@ -41,11 +41,12 @@ class Fault:
 
 def main(descriptor: int, role: str, point: int, number: int) -> None:
     """Be the spawner."""
-    from bodywork.local.supervisor import keeper, spawner
+    from bodywork.local.supervisor import keeper, spawner, supervise
 
     fault = Fault(role, point, number)
     spawner._detach = fault.enter(KEEPER, spawner._detach)
     keeper._supervise = fault.enter(SUPERVISOR, keeper._supervise)  # type: ignore[assignment]
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    supervise.Supervisor._hold_environment = lambda self: True  # type: ignore[method-assign]
     sys.addaudithook(fault.hear)
     spawner.main(descriptor)

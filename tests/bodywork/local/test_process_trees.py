@@ -1,5 +1,6 @@
 """Nothing that a stage has started outlives it, whatever it did to escape, and however it ended."""
 
+import contextlib
 import json
 import os
 import signal
@@ -36,7 +37,8 @@ def spawner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Spawner]:
     finally:
         made.close()
         for pid in descendants():
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         process_tree.adopt_orphans(adopt=False)
 
 

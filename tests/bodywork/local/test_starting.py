@@ -1,5 +1,6 @@
 """Supervisors that die or hang at any point of their start: noticed in time, never run twice."""
 
+import contextlib
 import os
 import random
 import signal
@@ -39,8 +40,18 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     process_tree.adopt_orphans()
     yield
     for pid in descendants():
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     process_tree.adopt_orphans(adopt=False)
+
+
+def program_with(role: str, point: int, number: int) -> str:
+    """Return the program of a spawner that has a fault at that point."""
+    return (
+        f"import sys; sys.path[:0] = [sys.argv[1], {ROOT!r}]\n"
+        "from tests.bodywork.local.faults import main\n"
+        f"main(int(sys.argv[2]), {role!r}, {point}, {int(number)})\n"
+    )
 
 
 @pytest.mark.parametrize(("role", "point", "number"), POINTS)
@@ -52,12 +63,7 @@ def test_whoever_dies_or_hangs_is_noticed_and_nothing_starts_later(
     point: int,
     number: int,
 ) -> None:
-    program = (
-        f"import sys; sys.path[:0] = [sys.argv[1], {ROOT!r}]\n"
-        "from tests.bodywork.local.faults import main\n"
-        f"main(int(sys.argv[2]), {role!r}, {point}, {int(number)})\n"
-    )
-    monkeypatch.setattr(spawn, "_PROGRAM", program)
+    monkeypatch.setattr(spawn, "_PROGRAM", program_with(role, point, number))
     folder, ran = tmp_path / "attempt", tmp_path / "ran"
     lay_out(folder, ["/bin/sh", "-c", f"echo x >> {ran}; exec sleep 600"])
     spawner = Spawner()
@@ -68,7 +74,8 @@ def test_whoever_dies_or_hangs_is_noticed_and_nothing_starts_later(
     before = ran.read_text() if ran.exists() else ""
     assert processes.stop(folder)
     for pid in descendants():  # what hung goes on, too late
-        os.kill(pid, signal.SIGCONT)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
     spawner.close()
     until(nothing_runs, 60)
     assert (ran.read_text() if ran.exists() else "") in (before, "x\n")
@@ -79,6 +86,20 @@ def nothing_runs() -> bool:
     for pid in process_tree.children():
         os.waitpid(pid, os.WNOHANG)
     return not descendants()
+
+
+def test_without_a_fault_the_script_runs(
+    patience: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Else the faults above would be met by supervisors that do not get anywhere."""
+    ran = tmp_path / "ran"
+    lay_out(tmp_path / "attempt", ["/bin/sh", "-c", f"echo x >> {ran}"])
+    monkeypatch.setattr(spawn, "_PROGRAM", program_with(faults.SUPERVISOR, 1_000_000, 0))
+    spawner = Spawner()
+    spawner.supervise(tmp_path / "attempt")
+    until(lambda: processes.look(tmp_path / "attempt").ended, 60)
+    spawner.close()
+    assert ran.read_text() == "x\n"
 
 
 def test_of_a_request_that_was_given_up_nothing_ever_starts(

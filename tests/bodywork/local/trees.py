@@ -143,6 +143,7 @@ def main(descriptor: int) -> None:
     from bodywork.local.supervisor import spawner, supervise
 
     supervise.GRACE_SECONDS = GRACE_SECONDS
+    supervise.Supervisor._hold_environment = lambda self: True  # type: ignore[method-assign]
     os.execve = grow  # type: ignore[assignment]
     spawner.main(descriptor)
 
