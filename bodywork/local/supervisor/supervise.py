@@ -84,7 +84,7 @@ class Supervisor:
             try:
                 code = self._watch(build["command"], build["limit_seconds"], self.environment)
             except child.CannotStart as fault:
-                return self._refuse(fault.reason, final=fault.final, hint=fault.hint)
+                return self._refuse(fault.reason, final=fault.final, code=127, hint=fault.hint)
             if code or self.stopping:
                 if code == build["hopeless_code"] and not self.stopping:
                     return self._refuse(build["hopeless_reason"], final=True, code=code)
