@@ -99,8 +99,8 @@ def check_path(text: str) -> str:
         UsageError: it is absolute, leads out of the repository, or cannot be a path of a commit.
     """
     parts = [part for part in text.split("/") if part not in ("", ".")]
-    fault = ""
-    if text.startswith(("/", "~")):
+    path, fault = "/".join(parts), ""
+    if text.startswith("/") or path.startswith("~"):
         fault = "is absolute"
     elif ".." in parts:
         fault = "has '..' in it"
@@ -115,7 +115,7 @@ def check_path(text: str) -> str:
             f"the path {text[:LONGEST_PATH]!r} {fault}",
             hint="give the project's folder as from the repository's root: services/iris",
         )
-    return "/".join(parts)
+    return path
 
 
 def is_path(address: str) -> bool:

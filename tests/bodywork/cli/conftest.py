@@ -62,8 +62,10 @@ class Project:
             f"[workflow]\nDAG={text}\n[logging]\nLOG_LEVEL={log_level}\n"
         )
 
-    def batch(self, name: str, script: str) -> None:
-        kind = "[batch]\nMAX_COMPLETION_TIME_SECONDS=30\nRETRIES=0\n"
+    def batch(self, name: str, script: str, *, cpu_request: float = 0) -> None:
+        """Write a batch stage; with a request of little, many go on at once."""
+        kind = f"CPU_REQUEST={cpu_request}\n" if cpu_request else ""
+        kind += "[batch]\nMAX_COMPLETION_TIME_SECONDS=30\nRETRIES=0\n"
         self._stage(name, "batch", kind, script)
 
     def service(self, name: str, script: str) -> None:

@@ -87,7 +87,7 @@ def test_the_live_table_folds_what_waits_and_keeps_names_apart(
     beside, then = later[:2], later[2:]
     shop.dag(" >> ".join([", ".join([first, *beside]), *then]))
     for name in (first, *later):
-        shop.batch(name, GATE.format(gate=str(gate)))
+        shop.batch(name, GATE.format(gate=str(gate)), cpu_request=0.1)
     shop.commit()
     terminal = Terminal(["workflow", shop.url, "main"], {}, columns, lines)
     running = 3

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bodywork.errors import OtherRepository, SourceError, UsageError
@@ -148,6 +148,7 @@ def test_an_owner_is_only_asked_of_another_repository() -> None:
 
 
 @given(st.text(st.sampled_from("abz/.~\\\n $(é")))
+@example("./~")
 def test_a_path_that_is_taken_stays_within_and_has_one_form(text: str) -> None:
     try:
         path = check_path(text)
