@@ -44,6 +44,7 @@ class Forwarder:
         (-n where signal n ended it). What it left running is ended, too: on Linux all of it,
         elsewhere its process group.
 
+        What it writes to stderr goes to its stdout: of two pipes, nobody could tell the order.
         `listen` is given the pipe of its output, to close it; else the output is ours.
         """
         with _ending_descendants():
@@ -96,7 +97,7 @@ class Forwarder:
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE if listen else None,
-                stderr=subprocess.STDOUT if listen else None,
+                stderr=subprocess.STDOUT,  # one pipe: the lines keep their order
                 process_group=0,
             )
             self._program = program

@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass
 
-SECONDS = 60
-"""How long a script may take that has no limit of its own."""
-
 
 @dataclass(frozen=True, slots=True)
 class Script:
@@ -17,7 +14,6 @@ class Script:
         lines: all that the log must hold of it, in this order.
         last: what the log must end with, in place of `lines`, where Python's own words stand above.
         args: of the script.
-        seconds: its time limit.
     """
 
     name: str
@@ -26,7 +22,6 @@ class Script:
     lines: tuple[str, ...] = ()
     last: str = ""
     args: tuple[str, ...] = ()
-    seconds: int = SECONDS
 
 
 KILL = "import os, signal\nprint('begun', flush=True)\nos.kill(os.getpid(), signal.{})\n"
@@ -76,20 +71,18 @@ ENDS = (
         137,
         ("begun",),
     ),
-    Script("too-slow", SLEEPER.format(""), None, ("begun",), seconds=3),
+    Script("too-slow", SLEEPER.format(""), None, ("begun",)),
     Script(
         "too-slow-with-a-handler",
         SLEEPER.format("signal.signal(signal.SIGTERM, lambda *_: exit(print('saved') or 0))"),
         None,
         ("begun", "saved"),
-        seconds=3,
     ),
     Script(
         "too-slow-and-deaf",
         SLEEPER.format("signal.signal(signal.SIGTERM, signal.SIG_IGN)"),
         None,
         ("begun",),
-        seconds=3,
     ),
 )
 """How scripts end."""

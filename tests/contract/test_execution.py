@@ -13,8 +13,10 @@ from tests.contract.execution import Bench, ExecutionContract, Outcome
 from tests.contract.scripts import ALL, LONG_LINE, Script
 
 
-class LocalBench:
+class LocalBench(Bench):
     """The embedded engine: supervisors and processes."""
+
+    short_seconds = 3
 
     def __init__(self, root: Path, cache: Path) -> None:
         self.machine = Machine(root, cache)
@@ -30,7 +32,9 @@ class LocalBench:
         return self.seen[script.name]
 
     def _run(self, script: Script) -> Outcome:
-        stage = Stage(StageName(script.name), Batch(script.seconds, 0), "main.py", script.args)
+        stage = Stage(
+            StageName(script.name), Batch(self.seconds(script), 0), "main.py", script.args
+        )
         attempt = self.machine.start(stage)
         ended = self.machine.finish(attempt)
         assert (ended.phase is Phase.SUCCEEDED) == (script.exit_code == 0)
