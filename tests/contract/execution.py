@@ -1,7 +1,7 @@
 """What a stage's script meets and what becomes of it: one suite for all that run stages.
 
-Subclass `ExecutionContract` and give it the fixture `bench`, which has run all scripts of
-`tests.contract.scripts`, side by side, in stages of one project.
+Subclass `ExecutionContract` and give it the fixture `bench`, which runs the scripts of
+`tests.contract.scripts`, each in a stage of one project.
 """
 
 from dataclasses import dataclass
