@@ -5,7 +5,7 @@ import ctypes
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 _PR_SET_CHILD_SUBREAPER = 36
@@ -26,14 +26,15 @@ def reap() -> None:
             pass
 
 
-def descendants() -> dict[int, int]:
-    """Return the living descendants of this process, with their parents."""
+def descendants(besides: Collection[int] = ()) -> dict[int, int]:
+    """Return the living descendants of this process, with their parents; without some, and what is
+    below those."""
     parents = dict(_parents())
     found: dict[int, int] = {}
     left = [os.getpid()]
     while left:
         above = left.pop()
-        below = [pid for pid, parent in parents.items() if parent == above]
+        below = [pid for pid, parent in parents.items() if parent == above and pid not in besides]
         found.update(dict.fromkeys(below, above))
         left += below
     return found

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.bodywork.local.machine import Machine
+from tests.pairs.processes import descendants
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +19,9 @@ def machine(tmp_path: Path, cache: Path) -> Iterator[Machine]:
     made = Machine(tmp_path / "state", cache)
     yield made
     made.clear()
+
+
+@pytest.fixture
+def earlier() -> frozenset[int]:
+    """The processes below this one before the test: servers of other tests, for example."""
+    return frozenset(descendants())

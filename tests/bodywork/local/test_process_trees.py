@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ AT_ONCE = 20
 
 
 @pytest.fixture
-def spawner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Spawner]:
+def spawner(monkeypatch: pytest.MonkeyPatch, earlier: frozenset[int]) -> Iterator[Spawner]:
     """A spawner whose stages grow trees; what escapes becomes a child of this process."""
     program = Path(trees.__file__).read_text()
     monkeypatch.setattr(spawn, "_PROGRAM", program)
@@ -36,7 +36,7 @@ def spawner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Spawner]:
         yield made
     finally:
         made.close()
-        for pid in descendants():
+        for pid in descendants(earlier):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         process_tree.adopt_orphans(adopt=False)
@@ -75,33 +75,34 @@ def parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
-def left_over(spawner: Spawner) -> list[str]:
-    """Return the programs that run below this process, besides the spawner and the keepers that are
-    just ending."""
+def left_over(spawner: Spawner, earlier: frozenset[int]) -> list[str]:
+    """Return the programs that run below this process, besides the spawner, the keepers that are
+    just ending, and what ran before."""
     assert spawner._process
     own = spawner._process.pid
-    reap_all_but(own)
+    reap_all_but({own, *earlier})
     return [
         f"{pid} {read(Path(f'/proc/{pid}/cmdline'))!r}"
-        for pid, parent in descendants().items()
+        for pid, parent in descendants(earlier).items()
         if own not in (pid, parent)
     ]
 
 
-def reap_all_but(spawner: int) -> None:
+def reap_all_but(spared: Collection[int]) -> None:
     """Let go of the orphans that have come to this process."""
-    for pid in process_tree.children():
-        if pid != spawner:
-            os.waitpid(pid, os.WNOHANG)
+    for pid in process_tree.children() - set(spared):
+        os.waitpid(pid, os.WNOHANG)
 
 
 @pytest.mark.parametrize("first", range(0, TREES, AT_ONCE))
-def test_no_process_outlives_its_attempt(spawner: Spawner, tmp_path: Path, first: int) -> None:
+def test_no_process_outlives_its_attempt(
+    spawner: Spawner, earlier: frozenset[int], tmp_path: Path, first: int
+) -> None:
     for seed in range(first, first + AT_ONCE):
         tree, folder = trees.plan(seed), tmp_path / f"tree-{seed}"
         begin(spawner, folder, tree)
         end(folder, tree["end"])
-        assert not left_over(spawner), f"seed {seed}: {tree}"
+        assert not left_over(spawner, earlier), f"seed {seed}: {tree}"
         sight = processes.look(folder)
         lost = tree["end"] == trees.KILLED
         assert sight.ended is not lost, f"seed {seed}: {tree}"

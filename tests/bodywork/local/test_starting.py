@@ -33,13 +33,13 @@ POINTS = sorted(
 
 
 @pytest.fixture
-def patience(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def patience(monkeypatch: pytest.MonkeyPatch, earlier: frozenset[int]) -> Iterator[None]:
     """Little of it; and what is left behind becomes a child of this process."""
     monkeypatch.setattr(spawn, "ANSWER_SECONDS", ANSWER_SECONDS)
     monkeypatch.setattr(processes, "STOP_SECONDS", 0.5)
     process_tree.adopt_orphans()
     yield
-    for pid in descendants():
+    for pid in descendants(earlier):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     process_tree.adopt_orphans(adopt=False)
@@ -57,6 +57,7 @@ def program_with(role: str, point: int, number: int) -> str:
 @pytest.mark.parametrize(("role", "point", "number"), POINTS)
 def test_whoever_dies_or_hangs_is_noticed_and_nothing_starts_later(
     patience: None,
+    earlier: frozenset[int],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     role: str,
@@ -73,19 +74,19 @@ def test_whoever_dies_or_hangs_is_noticed_and_nothing_starts_later(
         assert not ran.exists()
     before = ran.read_text() if ran.exists() else ""
     assert processes.stop(folder)
-    for pid in descendants():  # what hung goes on, too late
+    for pid in descendants(earlier):  # what hung goes on, too late
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
     spawner.close()
-    until(nothing_runs, 60)
+    until(lambda: nothing_runs(earlier), 60)
     assert (ran.read_text() if ran.exists() else "") in (before, "x\n")
     assert not files.is_held(str(folder))
 
 
-def nothing_runs() -> bool:
-    for pid in process_tree.children():
+def nothing_runs(earlier: frozenset[int]) -> bool:
+    for pid in process_tree.children() - earlier:
         os.waitpid(pid, os.WNOHANG)
-    return not descendants()
+    return not descendants(earlier)
 
 
 def test_without_a_fault_the_script_runs(
