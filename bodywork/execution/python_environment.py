@@ -46,6 +46,10 @@ sys.exit(bool(faults))
 """
 
 
+KEPT_LINES = 400
+"""How many of a tool's last lines tell why it failed."""
+
+
 @dataclass(frozen=True, slots=True)
 class ToolResult:
     """How a tool ended.

@@ -19,7 +19,12 @@ from bodywork.execution.commits import find_commit
 from bodywork.execution.installation_errors import InstallationFailed
 from bodywork.execution.installer_settings import installer_variables
 from bodywork.execution.installers import find_uv
-from bodywork.execution.python_environment import Installation, ToolResult, make_environment
+from bodywork.execution.python_environment import (
+    KEPT_LINES,
+    Installation,
+    ToolResult,
+    make_environment,
+)
 from bodywork.execution.requirement_files import UnreadableRequirements
 from bodywork.local.environments import FAILED, HOPELESS, SHIM, Wish
 from bodywork.local.supervisor import kept
@@ -28,7 +33,6 @@ from bodywork.local.supervisor.files import make_folder
 from bodywork.model.redaction import hide, hide_bytes
 
 PTH = "import bodywork_local_network\n"
-_KEPT_LINES = 400
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -80,7 +84,9 @@ class Builder:
     def _ensure_locked(self) -> None:
         wanted = self._wish.wanted
         if wanted.moving():
-            fixed = wanted.resolved(lambda found: find_commit(found, self._git(), Path("/")))
+            fixed = wanted.resolved(
+                lambda found: find_commit(found, self._wish.variables, Path("/"))
+            )
             resolved = self._wish.resolved(fixed)
             name = resolved.name()
             if fixed != wanted and name != self._folder.name:
@@ -108,7 +114,7 @@ class Builder:
             remove_tree(str(tree))
             raise
         if before:
-            remove_unused(before)
+            kept.remove_unused(before)
 
     def _installation(self, tree: Path) -> Installation:
         variables = self._wish.variables or installer_variables(os.environ)
@@ -137,7 +143,7 @@ class Builder:
         self, command: Sequence[str], folder: Path, variables: Mapping[str, str]
     ) -> ToolResult:
         """Run a tool, and pass on what it prints; the address of an index may hold a password."""
-        last: deque[bytes] = deque(maxlen=_KEPT_LINES)
+        last: deque[bytes] = deque(maxlen=KEPT_LINES)
         with subprocess.Popen(
             command,
             cwd=folder,
@@ -151,22 +157,8 @@ class Builder:
                 os.write(1, hide_bytes(line, self._secrets))
         return ToolResult(tool.returncode, b"".join(last).decode("utf-8", "replace"))
 
-    def _git(self) -> Mapping[str, str]:
-        return self._wish.variables
-
     def _say(self, text: str) -> None:
         os.write(1, hide_bytes(f"{text}\n".encode("utf-8", "surrogateescape"), self._secrets))
-
-
-def remove_unused(tree: str) -> bool:
-    """Remove an environment, unless a stage uses it; return whether it is gone."""
-    lock = kept.lock_alone(tree)
-    if lock is None:
-        return False
-    remove_tree(tree)
-    os.unlink(f"{tree}.lock")
-    os.close(lock)
-    return True
 
 
 def _add_shim(tree: Path) -> None:

@@ -1,6 +1,5 @@
 """The environments that are kept on this machine: listed, and pruned where no stage uses them."""
 
-import fcntl
 import os
 import time
 from collections.abc import Iterator
@@ -10,7 +9,6 @@ from pathlib import Path
 
 from bodywork.local.environments import environments_folder
 from bodywork.local.supervisor import kept
-from bodywork.local.supervisor.copying import remove_tree
 
 HALF_MADE_SECONDS = 3600.0
 """A folder that is not whole, and so old, is of a build that was killed: builds end before."""
@@ -25,7 +23,7 @@ class KeptEnvironment:
         python: the version of its interpreter; "" where it is not whole.
         packages: what was asked for; not what that needs.
         size_bytes: on the disk.
-        in_use: whether a stage or a service runs in it, or it is being built.
+        in_use: whether a stage or a service runs in it.
     """
 
     name: str
@@ -50,7 +48,9 @@ def prune_environments(cache: Path, older_than_seconds: float) -> list[KeptEnvir
     for tree in _trees(cache):
         seen = _look(tree)
         idle = time.time() - seen.last_used_at.timestamp()
-        if idle >= (older_than_seconds if seen.python else HALF_MADE_SECONDS) and _remove(tree):
+        if idle >= (
+            older_than_seconds if seen.python else HALF_MADE_SECONDS
+        ) and kept.remove_unused(str(tree)):
             gone.append(seen)
     _remove_dangling(environments_folder(cache))
     return gone
@@ -77,7 +77,7 @@ def _look(tree: Path) -> KeptEnvironment:
         _size(str(tree)),
         datetime.fromtimestamp(made, UTC) if made else None,
         datetime.fromtimestamp(used, UTC),
-        _is_in_use(lock),
+        kept.is_in_use(str(tree)),
     )
 
 
@@ -90,33 +90,6 @@ def _size(folder: str) -> int:
             else:
                 total += entry.stat(follow_symlinks=False).st_blocks * 512
     return total
-
-
-def _is_in_use(lock: Path) -> bool:
-    if not lock.exists():
-        return False
-    descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    else:
-        return False
-    finally:
-        os.close(descriptor)
-
-
-def _remove(tree: Path) -> bool:
-    """Remove an environment, unless it is in use; links to it go afterwards."""
-    lock = kept.lock_alone(str(tree))
-    if lock is None:
-        return False
-    try:
-        remove_tree(str(tree))
-        os.unlink(f"{tree}.lock")
-    finally:
-        os.close(lock)
-    return True
 
 
 def _remove_dangling(folder: Path) -> None:

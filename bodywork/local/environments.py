@@ -1,7 +1,7 @@
 """Which environment a stage gets: known by all that decides what is in it, so that it can be kept.
 
 The controller chooses by the content of the requirements; the stage's supervisor has it built
-(`bodywork.local.build`) where `kept_environments` has none, so that the output stands in the
+(`bodywork.local.build`) where none is kept (`supervisor.kept`), so that the output stands in the
 stage's log and parallel stages build side by side.
 """
 
@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -131,7 +131,7 @@ def environments_folder(cache: Path) -> Path:
     return cache / "environments"
 
 
-def _digest(parts: "Iterator[str] | list[str]") -> str:
+def _digest(parts: Iterable[str]) -> str:
     joined = "\0".join(parts)
     return hashlib.sha256(joined.encode("utf-8", "surrogateescape")).hexdigest()[:20]
 

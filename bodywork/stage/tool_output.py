@@ -9,10 +9,10 @@ from collections.abc import Collection
 from types import TracebackType
 from typing import IO
 
+from bodywork.execution.python_environment import KEPT_LINES
 from bodywork.model.redaction import hide_bytes
 
 _LONGEST_LINE = 1 << 20
-_KEPT_LINES = 400
 _LAST_SECONDS = 1.0
 """How long output may still arrive when the tool has ended: what it left running may hold on."""
 
@@ -26,7 +26,7 @@ class ToolOutput:
 
     def __init__(self, values: Collection[str]) -> None:
         self._values = values
-        self._last: deque[bytes] = deque(maxlen=_KEPT_LINES)
+        self._last: deque[bytes] = deque(maxlen=KEPT_LINES)
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> "ToolOutput":

@@ -20,6 +20,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from bodywork.local.supervisor.copying import remove_tree
 from bodywork.local.supervisor.files import make_folder, read_json, write_json
 
 MARKER = "bodywork-ready"
@@ -126,6 +127,29 @@ def lock_alone(tree: str) -> int | None:
         os.close(lock)
         return None
     return lock
+
+
+def is_in_use(tree: str) -> bool:
+    """Say whether a supervisor uses an environment."""
+    if not os.path.exists(f"{tree}.lock"):
+        return False
+    lock = lock_alone(tree)
+    if lock is not None:
+        os.close(lock)
+    return lock is None
+
+
+def remove_unused(tree: str) -> bool:
+    """Remove an environment, unless it is in use; return whether it is gone."""
+    lock = lock_alone(tree)
+    if lock is None:
+        return False
+    try:
+        remove_tree(tree)
+        os.unlink(f"{tree}.lock")
+    finally:
+        os.close(lock)
+    return True
 
 
 def was_changed(tree: str) -> bool:
