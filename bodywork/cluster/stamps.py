@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from bodywork.cluster.client import Client
+from bodywork.execution.lines import LINE_BYTES, last_state
 from bodywork.model.run import LogLine
 
 LIMIT_BYTES = 16 << 20
 """How much one answer may bring, so that a line without an end fills no memory."""
-LINE_BYTES = 64 << 10
 NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 LEFT_OUT = "(the stage printed too much within a second; some of its log is left out)"
 _STAMP = re.compile(
@@ -98,6 +98,4 @@ def _moment(match: re.Match[bytes]) -> datetime | None:
 
 
 def _text(raw: bytes) -> str:
-    """Return what a terminal shows of a line in the end, of progress bars their last state."""
-    shown = raw.rstrip(b"\r").rpartition(b"\r")[2]
-    return shown[:LINE_BYTES].decode("utf-8", "replace")
+    return last_state(raw)[:LINE_BYTES].decode("utf-8", "replace")

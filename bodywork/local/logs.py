@@ -8,9 +8,10 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import IO
 
+from bodywork.execution.lines import LINE_BYTES
 from bodywork.local import processes
 from bodywork.local.supervisor import files
-from bodywork.local.supervisor.log import CUT, LINE_BYTES
+from bodywork.local.supervisor.log import CUT
 from bodywork.local.supervisor.parts import Part, list_parts
 from bodywork.model.redaction import hide
 from bodywork.model.run import LogLine

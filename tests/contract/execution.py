@@ -9,11 +9,10 @@ from typing import Protocol
 
 import pytest
 
+from bodywork.execution.lines import LINE_BYTES
 from bodywork.execution.outcome import describe_exit_code
 from tests.contract.scripts import ALL, LONG_LINE, Script
 
-LINE_BYTES = 64 << 10
-"""As much of a line as each engine tells."""
 LONG_SECONDS = 60
 TIME_LIMIT = "exceeded MAX_COMPLETION_TIME_SECONDS="
 

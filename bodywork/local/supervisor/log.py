@@ -15,6 +15,7 @@ import os
 import time
 from collections.abc import Callable
 
+from bodywork.execution.lines import LINE_BYTES, last_state
 from bodywork.local.supervisor import files
 from bodywork.local.supervisor.parts import Part, list_parts, measure
 
@@ -23,7 +24,6 @@ PART_BYTES = 2 << 20
 KEPT_PARTS = 6
 WAITING_BYTES = 64 << 10
 """How much of the output may wait for room on a full disk."""
-LINE_BYTES = 64 << 10
 STATE_SECONDS = 1.0
 CUT = " …"
 """Ends a line that had more bytes, and goes on in the next one."""
@@ -52,7 +52,7 @@ class Log:
         """Take some output, cut anywhere."""
         lines = (self._rest + output).split(b"\n")
         self._rest = lines.pop()
-        whole = [_last_state(line) for line in lines]
+        whole = [last_state(line) for line in lines]
         if whole:
             self._has_states, self._shown = False, b""
         self._take_states()
@@ -69,7 +69,7 @@ class Log:
 
     def flush(self) -> None:
         """Write a last line that has no end."""
-        if last := _last_state(self._rest):
+        if last := last_state(self._rest):
             self._append([last])
         self._rest, self._has_states, self._shown = b"", False, b""
 
@@ -80,7 +80,7 @@ class Log:
 
     def state_due(self) -> float | None:
         """Return when, by the log's clock, `show_state` will have something to write."""
-        state = _last_state(self._rest).strip()
+        state = last_state(self._rest).strip()
         is_new = self._has_states and state and state != self._shown
         return self._shown_at + STATE_SECONDS if is_new else None
 
@@ -88,12 +88,12 @@ class Log:
         """Write the state of an unfinished line, where it is due."""
         due = self.state_due()
         if due is not None and self._clock() >= due:
-            self._shown, self._shown_at = _last_state(self._rest).strip(), self._clock()
-            self._append([_last_state(self._rest) + b"\r"])
+            self._shown, self._shown_at = last_state(self._rest).strip(), self._clock()
+            self._append([last_state(self._rest) + b"\r"])
 
     def _take_states(self) -> None:
         """Keep only the last state of the unfinished line."""
-        kept = _last_state(self._rest)
+        kept = last_state(self._rest)
         if b"\r" in self._rest.rstrip(b"\r"):
             self._has_states = True
             self._rest = kept + (b"\r" if self._rest.endswith(b"\r") else b"")
@@ -196,8 +196,3 @@ class _Output:
                 with contextlib.suppress(OSError):
                     os.unlink(self._part.path)
         self._file, self._size, self._limit = None, 0, self._part_bytes
-
-
-def _last_state(line: bytes) -> bytes:
-    """Return what a terminal shows of a line in the end."""
-    return line.rstrip(b"\r").rpartition(b"\r")[2]

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bodywork.execution.lines import LINE_BYTES
 from bodywork.local.logs import _Reader, read_log, read_tail
 from bodywork.local.supervisor import files
-from bodywork.local.supervisor.log import KEPT_PARTS, LINE_BYTES, Log
+from bodywork.local.supervisor.log import KEPT_PARTS, Log
 from bodywork.local.supervisor.parts import list_parts
 from bodywork.model.run import LogLine
 

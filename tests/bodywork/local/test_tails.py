@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from bodywork.execution.lines import LINE_BYTES
 from bodywork.local.jobs import CHANGED
 from bodywork.local.logs import read_tail
 from bodywork.local.supervisor import files
-from bodywork.local.supervisor.log import LINE_BYTES, Log
+from bodywork.local.supervisor.log import Log
 from bodywork.model.run import Phase
 from tests.bodywork.local.machine import NAMESPACE, Machine, batch
 from tests.support.canaries import CORE
