@@ -66,7 +66,6 @@ def build_spec(
         "limit_reason": f"exceeded MAX_COMPLETION_TIME_SECONDS={limit}",
         "startup_seconds": startup,
         "endpoint": [endpoint.address, endpoint.real_port, endpoint.port] if endpoint else None,
-        "virtual_env": str(environment.folder),
         "build": environment.build_spec(
             {
                 "uid": uid,

@@ -115,9 +115,8 @@ class LocalEngine:
                 if not processes.look(attempt).alive:
                     discard(self._folders, attempt / "work")
             for half_made in (self._folders.run(run) / "attempts").glob("*/.*"):
-                discard(
-                    self._folders, half_made
-                )  # by a controller that was killed: we hold the guard
+                # By a controller that was killed: we hold the guard.
+                discard(self._folders, half_made)
 
     def forget(self, run: RunName) -> None:
         """Remove all attempts, logs and sources of the run; not a live service."""

@@ -21,6 +21,8 @@ LONGEST_PAUSE_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 10.0
 """Waits end by a clock that stops while the machine sleeps, so the limits are looked at anew."""
 _CHUNK = 1 << 16
+NOT_STARTED = 127
+"""The exit code of a command that cannot be started, as shells have it."""
 _MOST_BUILDS = 3
 """How often an environment is made anew that is changed before it can be used."""
 
@@ -84,7 +86,7 @@ class Supervisor:
             try:
                 code = self._watch(build["command"], build["limit_seconds"], self.environment)
             except child.CannotStart as fault:
-                return self._refuse(fault.reason, final=fault.final, code=127, hint=fault.hint)
+                return self._refuse_start(fault)
             if code or self.stopping:
                 if code == build["hopeless_code"] and not self.stopping:
                     return self._refuse(build["hopeless_reason"], final=True, code=code)
@@ -113,13 +115,17 @@ class Supervisor:
                 code = self._watch(self.spec["command"], limit, self.environment)
             except child.CannotStart as fault:
                 if self.stopping or not self.keep:
-                    self._refuse(fault.reason, final=fault.final, code=127, hint=fault.hint)
+                    self._refuse_start(fault)
                     return
                 self.log.say(fault.reason)
-                code = 127
+                code = NOT_STARTED
             if self.stopping or not self.keep:
                 break
-            pause = 0.5 if clock.now() - began > STEADY_SECONDS else min(2 * pause, 60.0)
+            pause = (
+                0.5
+                if clock.now() - began > STEADY_SECONDS
+                else min(2 * pause, LONGEST_PAUSE_SECONDS)
+            )
             self.status["restarts"] += 1
             self.log.say(f"ended with {describe_exit_code(code)}; starting it again in {pause:g} s")
             self._record()
@@ -232,7 +238,7 @@ class Supervisor:
     def _environment(self) -> dict[str, str]:
         """The variables of the stage."""
         variables = {**self._inherited(), **self.spec["environment"], **self._secrets()}
-        folder = self.spec.get("virtual_env")  # a version of an earlier release has none
+        folder = self.spec.get("build", {}).get("environment")
         return activate(variables, folder) if folder else variables
 
     def _inherited(self) -> dict[str, str]:
@@ -254,6 +260,9 @@ class Supervisor:
                 )
             found[variable] = values[variable]
         return found
+
+    def _refuse_start(self, fault: child.CannotStart) -> bool:
+        return self._refuse(fault.reason, final=fault.final, code=NOT_STARTED, hint=fault.hint)
 
     def _refuse_for(self, error: OSError, what: str) -> bool:
         hint = ROOM_HINT if error.errno in NO_ROOM else ""
