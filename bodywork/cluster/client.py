@@ -278,12 +278,12 @@ class Client:
         listing: bool = False,
     ) -> Found:
         """Send, and again while that may help; an ambiguous end is only repeated if `sure`."""
-        if method != "GET":
+        writes = method != "GET"
+        if writes:
             self.require_recent_ownership()
         question = Question(method, path, query or {}, body, content)
-        table = LOOKS if method == "GET" else WRITES
-
-        dated = method != "GET" or "continue" in question.query
+        table = WRITES if writes else LOOKS
+        dated = writes or "continue" in question.query
 
         def answer(error: BodyworkError) -> Answer:
             what = table[classify(error, listing=listing, dated=dated)]
@@ -297,7 +297,7 @@ class Client:
                     raise _Carried(error) from error
                 raise
 
-        return self.endure(attempt, answer, writes=method != "GET")
+        return self.endure(attempt, answer, writes=writes)
 
     def endure(
         self,

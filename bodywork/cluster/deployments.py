@@ -192,10 +192,7 @@ class Deployments:
 
         def decide(found: Found) -> Found | None:
             self._claims.check(attempt, found)
-            if version_of(found) == version_id(attempt):
-                return None
-            self._client.require_ownership()  # after the look: a later roll-back spends it
-            return put_version(found, wanted)
+            return None if version_of(found) == version_id(attempt) else put_version(found, wanted)
 
         return self._change(found, decide)
 
@@ -254,7 +251,6 @@ class Deployments:
             done = was_rolled_back(found, attempt.run) and run_of(found) != attempt.run
             if again and (done or self._why_not_ours(found, attempt, claim)):
                 return None
-            self._client.require_ownership()  # it may have been read long after the run ended
             return put_back(found, template, attempt.run)
 
         try:
@@ -332,9 +328,24 @@ class Deployments:
         return look(self._client, self._path(name))
 
     def _change(self, deployment: Found, decide: Callable[[Found], Found | None]) -> Found:
-        """Bring the Deployment that was read to what `decide` wants of it. Raises `NotFound`."""
+        """Bring the Deployment that was read to what `decide` wants of it.
+
+        Who controls the run is asked between each look and its write: what a later roll-back writes
+        spends the version that was read.
+
+        Raises:
+            Fenced: another controller has taken the run over.
+            NotFound: it was deleted.
+        """
+
+        def decide_as_owner(found: Found) -> Found | None:
+            wanted = decide(found)
+            if wanted is not None:
+                self._client.require_ownership()
+            return wanted
+
         place, name = paths.deployments(self._namespace), deployment["metadata"]["name"]
-        return change(self._client, place, name, decide, deployment)
+        return change(self._client, place, name, decide_as_owner, deployment)
 
     def _note_accepted(self, deployment: Found) -> bool:
         """Note on exactly the Deployment that was read that its version is the live one."""
