@@ -15,7 +15,6 @@ from bodywork.cli.wiring import Place, open_source
 from bodywork.model.names import StageName
 from bodywork.model.run import short_commit
 from bodywork.model.stage import Service
-from bodywork.model.tree import Tree
 from bodywork.model.workflow import Workflow
 from bodywork.workflow import lifecycle
 from bodywork.workflow.claims import RunsOver, check_owners
@@ -221,7 +220,7 @@ def _read(place: Place, order: Order, request: Request) -> tuple[Workflow, Code]
         workflow = place.read_project(checkout)
         for line in describe_missing(checkout, workflow):
             tell(line, label="note")
-        return workflow, Code(checkout.commit, Tree(checkout.entries).outline())
+        return workflow, Code.of(checkout)
 
 
 def _placed(workflow: Workflow) -> Iterator[tuple[int, StageName]]:

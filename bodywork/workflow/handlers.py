@@ -11,7 +11,6 @@ from functools import partial
 
 from bodywork.errors import BodyworkError, UsageError
 from bodywork.model.run import short_commit
-from bodywork.model.tree import Tree
 from bodywork.workflow import attempts, blame, claims, lifecycle, rollback
 from bodywork.workflow.context import LOG, Context
 from bodywork.workflow.events import attempt_events, restored_events
@@ -62,7 +61,7 @@ def on_created(context: Context, checkpoint: Checkpoint, progress: Progress) -> 
             for line in describe_missing(checkout, workflow):
                 LOG.warning("%s", line)
             earlier = context.earlier(request, workflow)
-            code = Code(checkout.commit, Tree(checkout.entries).outline())
+            code = Code.of(checkout)
             stages = plan_stages(workflow, earlier, request.from_stage, code)
             is_over = claims.RunsOver(context.records, checkpoint)
             claims.check_owners(context.engine, workflow, stages, request.deployer, is_over)

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field, replace
 
 from bodywork.errors import UsageError
 from bodywork.model.names import StageName, short_hash
-from bodywork.model.run import ServiceVersion
+from bodywork.model.run import Checkout, ServiceVersion
 from bodywork.model.stage import Service, Stage
-from bodywork.model.tree import FORM, changed_paths, is_within
+from bodywork.model.tree import FORM, Tree, changed_paths, is_within
 from bodywork.model.workflow import Workflow
 from bodywork.workflow.definitions import render_stage
 from bodywork.workflow.progress import Progress, StageProgress
@@ -45,6 +45,11 @@ class Code:
 
     commit: str = ""
     outline: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, checkout: Checkout) -> "Code":
+        """Return that of a checkout."""
+        return cls(checkout.commit, Tree(checkout.entries).outline())
 
 
 def reuse_keys(workflow: Workflow) -> Mapping[StageName, str]:
