@@ -32,7 +32,7 @@ class LocalPath:
 
     def render(self) -> str:
         """Return the requirement with the absolute path."""
-        place = f"file://{quote(str(self.path))}" if self.is_url else str(self.path)
+        place = file_address(self.path) if self.is_url else str(self.path)
         return f"{self.before}{place}{self.after}"
 
 

@@ -16,7 +16,7 @@ from bodywork.execution.installer_settings import NAMING_FILES
 from bodywork.execution.references import (
     GitReference,
     LocalPath,
-    Remote,
+    Reference,
     file_address,
     find_links_path,
     find_reference,
@@ -64,10 +64,10 @@ class RequirementSet:
         found = []
         for line in self.lines:
             name = _NAME.match(line.text)
-            refers = isinstance(self._reference(line), LocalPath | GitReference | Remote)
-            is_named = name and (not refers or re.match(r"[^/:]+@", line.text))
-            if not line.option and not line.constraint and is_named and ";" not in line.text:
-                found.append(name[0] if name else "")
+            if name is None or line.option or line.constraint or ";" in line.text:
+                continue
+            if self._reference(line) is None or re.match(r"[^/:]+@", line.text):
+                found.append(name[0])
         return found
 
     def editables(self) -> list[str]:
@@ -138,7 +138,7 @@ class RequirementSet:
         commit = resolve(found)
         return replace(line, text=found.render(commit)) if commit else line
 
-    def _reference(self, line: Line) -> LocalPath | GitReference | Remote | None:
+    def _reference(self, line: Line) -> Reference | None:
         return None if line.option else find_reference(line.text, line.suffix, self.folder)
 
 

@@ -111,16 +111,9 @@ class Git:
             code = process.wait()
         return Ended(code, tuple(lines))
 
-    def read(self, *arguments: str, given: bytes = b"") -> bytes:
-        """Run a command that reads this clone only, and return what it wrote; b"" on failure.
-
-        `given` is its standard input, short enough for any pipe.
-        """
-        with self._started(arguments, subprocess.DEVNULL, subprocess.PIPE) as process:
-            if process.stdin:
-                with contextlib.suppress(BrokenPipeError):  # it ended first: its code tells
-                    process.stdin.write(given)
-                    process.stdin.close()
+    def read(self, *arguments: str) -> bytes:
+        """Run a command that reads this clone only, and return what it wrote; b"" on failure."""
+        with self._started(arguments, subprocess.DEVNULL) as process:
             written = b"".join(_read_chunks(process, self._deadline))
             code = process.wait()
         return written if code == 0 else b""
@@ -130,7 +123,6 @@ class Git:
         self,
         arguments: Sequence[str],
         stderr: int = subprocess.STDOUT,
-        stdin: int = subprocess.DEVNULL,
     ) -> Iterator[subprocess.Popen[bytes]]:
         """Start git in a session of its own: it and its children die with the context, and no
         terminal is there to ask a question on."""
@@ -140,7 +132,7 @@ class Git:
                 ["git", *settings, *arguments],
                 cwd=self.folder,
                 env=self._environment,
-                stdin=stdin,
+                stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 start_new_session=True,
